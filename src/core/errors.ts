@@ -1,0 +1,151 @@
+/**
+ * The one table of errors. Every failure that leaves this program carries one of these codes; the README's
+ * table is generated from here and a test proves the two equal. `meaning` and `hint` are for people.
+ */
+
+/** What the command line exits with. 0 is done, 130 interrupted. */
+export type ExitCode = 1 | 2 | 3 | 4 | 5;
+
+export interface ErrorSpec {
+  /** What happened, in general words; a concrete message names the thing it happened to. */
+  readonly meaning: string;
+  /** What a person does next. */
+  readonly hint: string;
+  readonly exit: ExitCode;
+  /** HTTP status on the control socket. */
+  readonly http: number;
+}
+
+const input = (meaning: string, hint: string, http = 400): ErrorSpec => ({ meaning, hint, exit: 2, http });
+const failed = (meaning: string, hint: string, http = 500): ErrorSpec => ({ meaning, hint, exit: 1, http });
+const person = (meaning: string, hint: string, http = 409): ErrorSpec => ({ meaning, hint, exit: 4, http });
+const conflict = (meaning: string, hint: string, http = 409): ErrorSpec => ({ meaning, hint, exit: 5, http });
+
+export const ERRORS = {
+  // Input
+  REQUEST_INVALID: input('The request is not what this call takes.', 'Correct the fields named under problems.'),
+  REQUEST_TOO_LARGE: input('The request body is larger than is read.', 'Send a smaller request.', 413),
+  REQUEST_FORBIDDEN: input('The request comes from a web page or names a foreign host.', 'Speak to the socket directly, without Origin, Referer or a foreign Host.', 403),
+  RESOURCE_UNKNOWN: input('There is no such call on the control socket.', 'See the README, "Control API".', 404),
+  METHOD_UNKNOWN: input('The call exists, but not with this method.', 'See the README, "Control API".', 405),
+  OPTION_INVALID: input('An option has a value that it cannot have.', 'See --help of the command.'),
+  FORWARDING_INVALID: input('One or more forwarding rules are wrong; nothing was changed.', 'Correct every rule named under problems and send them again.', 422),
+  RULE_UNKNOWN: input('There is no rule with this name and path.', 'List the rules with `forward list`.', 404),
+  RULE_EXISTS: conflict('There is a rule with this name and path already.', 'Change it with `forward add --force`, or remove it first.'),
+  REVISION_UNKNOWN: input('There is no such revision.', 'Ten revisions are kept; `status` names the current one.', 404),
+  REVISION_CHANGED: conflict('The rules changed since they were read.', 'Read them again and repeat the change.', 412),
+  PATH_TOO_LONG: input('The socket path is longer than the 107 bytes that a unix socket name can have.', 'Name a shorter one with --socket.'),
+  IDENTITY_UNKNOWN: input('This user has no entry in the passwd database, so its home is not known.', 'Give both --base-dir and --state-dir, or run as a user with a passwd entry.'),
+
+  // Daemon
+  DAEMON_UNREACHABLE: { meaning: 'No daemon serves this base directory.', hint: 'Start it with `cloudflared-supervisor up`.', exit: 3, http: 503 },
+  DAEMON_STOPPING: { meaning: 'The daemon is stopping.', hint: 'Start it again with `cloudflared-supervisor up`.', exit: 3, http: 503 },
+  DAEMON_BUSY: failed('The daemon serves as many clients or changes as it can.', 'Try again in a moment.', 503),
+  LOCK_HELD: conflict('Another supervisor holds this base directory.', 'Use that one, or stop it first; the message says who it is.'),
+  REQUEST_TIMED_OUT: failed('The client was too slow to send its request.', 'Send the request at once.', 408),
+  INTERRUPTED: failed('The operation was cancelled.', 'Start it again when you want it.', 409),
+  INTERNAL_FAULT: failed('Something failed that this program does not know.', 'Look into the log (`logs`), and report it.'),
+
+  // Files
+  DOCUMENT_CORRUPT: failed('A file of ours cannot be read as what it should be.', 'The last good copy is used; the corrupt file stands beside it.'),
+  DOCUMENT_NEWER: failed('A file was written by a newer version of this program.', 'Upgrade this program.'),
+  DISK_FULL: failed('The disk, or its inodes, are used up.', 'Free space; what ran goes on running.', 507),
+  STORAGE_READONLY: failed('The file system is read-only.', 'Make it writable; what ran goes on running.'),
+  STORAGE_FORBIDDEN: person('A file or directory cannot be read or written by this user.', 'Give the service user the rights that the message names.', 403),
+  STORAGE_FAILED: failed('A file could not be read or written.', 'Look at the cause in the message; what ran goes on running.'),
+  DESCRIPTORS_EXHAUSTED: failed('The process or the system has no file descriptors left.', 'Raise the limit (`ulimit -n`).', 503),
+
+  // Setup
+  SETUP_REQUIRED: person('No domain is connected yet.', 'Run `cloudflared-supervisor setup`.'),
+  SETUP_IN_PROGRESS: conflict('A setup with other parameters is under way.', 'Wait for it, or cancel it with `setup cancel`.'),
+  SETUP_CANCELLED: failed('The setup was cancelled; what served before serves on.', 'Start it again with `setup`.', 409),
+  LOGIN_TIMED_OUT: person('Nobody authorised the login before the deadline; what served before serves on.', 'Run setup again and open the URL in a browser.', 408),
+  LOGIN_FAILED: person('The login did not give a certificate; what served before serves on.', 'Run setup again; the message holds the reason.', 502),
+  ORIGIN_CERT_INVALID: input('The file is not an origin certificate of Cloudflare.', 'Give the cert.pem that `cloudflared tunnel login` wrote.', 422),
+  ORIGIN_CERT_REFUSED: person('Cloudflare does not accept the token of the certificate.', 'Run `setup` to log in again.', 502),
+  ZONE_FORBIDDEN: person('The certificate does not let us read its zone.', 'Run `setup` to log in again, and choose the zone.', 502),
+  TUNNEL_IN_USE: conflict('A tunnel of this name has connectors that are not ours.', 'Choose another --name, or join it with --join.'),
+  TUNNEL_FAILED: failed('The tunnel could not be created or read.', 'Look at the message; run `setup` again.', 502),
+
+  // Cloudflare
+  CLOUDFLARE_UNREACHABLE: failed('Cloudflare cannot be reached.', 'Check the network and the proxy variables; it is tried again.', 502),
+  CLOUDFLARE_REFUSED: failed('Cloudflare refused the request.', 'Look at the message of Cloudflare.', 502),
+  CLOUDFLARE_UNEXPECTED: failed('Cloudflare answered with something that cannot be read.', 'Check that --api-url is right and that no proxy answers in its place.', 502),
+  CLOUDFLARE_THROTTLED: failed('Cloudflare allows no more requests now.', 'It is tried again when Cloudflare says so.', 502),
+  DNS_FORBIDDEN: person('The certificate does not let us edit DNS records.', 'Run `setup` to log in again, or create the records by hand.', 502),
+  DNS_CONFLICT: conflict('A DNS record that is not ours has this name.', 'Remove the record, choose another name, or replace it with --takeover.'),
+  DNS_MISROUTED: failed('Cloudflare routed another name than was asked.', 'Remove the record that the message names, and check the zone.', 502),
+  DNS_FAILED: failed('A DNS record could not be changed; the change was rolled back.', 'Look at the message; try again.', 502),
+
+  // Connector: the failure table of connector/failures.ts uses these codes.
+  BINARY_MISSING: person('There is no cloudflared.', 'Run `cloudflared-supervisor install`, or name one with --cloudflared.', 424),
+  BINARY_UNUSABLE: person('The cloudflared that was found does not run.', 'Run `cloudflared-supervisor install`, or name another with --cloudflared.', 424),
+  BINARY_TOO_OLD: person('The cloudflared that was found is too old.', 'Run `cloudflared-supervisor upgrade`.', 424),
+  CONFIG_REFUSED: failed('cloudflared refused the configuration.', 'Look at the message of cloudflared; the previous configuration stays.', 422),
+  CREDENTIALS_MISSING: failed('The credentials file of the tunnel is missing or cannot be read.', 'It is fetched again; if that fails, run `setup`.'),
+  CREDENTIALS_REFUSED: person('The edge does not accept the credentials of the tunnel.', 'Run `setup` to fetch them again.', 502),
+  TUNNEL_DELETED: person('The tunnel does not exist any more.', 'Run `setup` to create one; the rules are kept.', 410),
+  EDGE_UNREACHABLE: failed('No server of Cloudflare\'s edge can be reached.', 'Check the network: TCP port 7844 must be open outward.', 502),
+  EDGE_REFUSED: failed('The edge refused the connector.', 'Look at the message of the edge; it is tried again.', 502),
+  RESOLVER_DEAD: failed('The resolver of this machine does not answer.', 'Check /etc/resolv.conf.', 502),
+  METRICS_PORT_TAKEN: failed('The metrics port of the connector is taken.', 'Another port is chosen by itself.'),
+  MEMORY_EXHAUSTED: failed('The kernel killed the connector for memory.', 'Give the machine more memory, or use --replace=restart.'),
+  CONNECTOR_CRASHED: failed('The connector ended by itself.', 'It is started again; look into `logs`.'),
+  CONNECTOR_NOT_READY: failed('The connector did not get ready in time.', 'Check the network; look into `logs`.', 504),
+  CONNECTOR_LOST: failed('The connector lost all its connections.', 'Check the network; it is replaced by itself.', 502),
+  CONNECTOR_STUCK: failed('The connector did not end within its stop timeout and was killed.', 'Requests longer than the grace period were cut off.'),
+  CONNECTOR_MISMATCH: failed('The connector runs other rules than it was given.', 'Report it; the previous configuration stays.'),
+  PROCESS_LIMIT: failed('No further process can be started.', 'Raise the limit (`ulimit -u`, pids of the container).', 503),
+  ROLLBACK_FAILED: failed('A change failed, and undoing it failed too.', 'Look at both messages; the next start tries the undo again.'),
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One thing wrong with one field of the input. `rule` counts from 0; both are absent for the whole. */
+export interface Problem {
+  readonly rule?: number;
+  readonly field?: string;
+  /** Stable, NOUN_PROBLEM. */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What clients see of an error. */
+export interface ErrorBody {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly problems: readonly Problem[];
+}
+
+export interface ErrorDetails {
+  readonly hint?: string;
+  readonly problems?: readonly Problem[];
+  readonly cause?: unknown;
+}
+
+/** A failure that is part of the product: code, message (what happened, to what), hint (what to do), cause. */
+export class SupervisorError extends Error {
+  override readonly name = 'SupervisorError';
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly problems: readonly Problem[];
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.hint = details.hint ?? ERRORS[code].hint;
+    this.problems = details.problems ?? [];
+  }
+
+  toBody(): ErrorBody {
+    return { code: this.code, message: this.message, hint: this.hint, problems: this.problems };
+  }
+}
+
+/** Any thrown thing as one of ours; what we do not know becomes INTERNAL_FAULT with its message. */
+export function toSupervisorError(thrown: unknown): SupervisorError {
+  if (thrown instanceof SupervisorError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new SupervisorError('INTERNAL_FAULT', message, { cause: thrown });
+}

@@ -1,0 +1,52 @@
+import type { ErrorBody } from './errors.js';
+import type { Warning } from './dns.js';
+import type { ConnectorStatus, RuleView } from './status.js';
+
+/** What happens, as data. Type names are `noun.past-tense`; the sequence is given by the event log. */
+export interface EventData {
+  'daemon.ready': { socket: string; pid: number; version: string };
+  'daemon.stopping': { handover: boolean };
+  'daemon.warned': Warning;
+  'setup.step-started': { step: SetupStep };
+  'setup.step-waiting': { step: SetupStep; message: string };
+  'setup.step-completed': { step: SetupStep; detail: string };
+  'setup.completed': { domain: string; tunnelId: string; tunnelName: string; tunnelExisted: boolean };
+  'setup.failed': { step: SetupStep; error: ErrorBody };
+  'login.url-issued': { url: string; expiresAt: string; attempt: number };
+  'login.completed': { zoneId: string };
+  'forwarding.accepted': { change: string; reason: string; revision: number };
+  'forwarding.applied': { change: string; revision: number; reason: string; rules: RuleView[]; warnings: Warning[]; durationMs: number };
+  'forwarding.unchanged': { change: string; revision: number; reason: string };
+  'forwarding.refused': { change: string; reason: string; error: ErrorBody };
+  'forwarding.rolled-back': { change: string; revision: number; error: ErrorBody; undoFailures: ErrorBody[] };
+  'forwarding.progressed': { change: string; step: string; done: number; total: number };
+  'connector.started': ConnectorStatus;
+  'connector.ready': ConnectorStatus;
+  'connector.lost': ConnectorStatus;
+  'connector.draining': ConnectorStatus;
+  'connector.stopped': ConnectorStatus & { exitCode: number | null; signal: string | null };
+  'connector.failed': ConnectorStatus & { error: ErrorBody; retryAt: string | null };
+  'connector.adopted': ConnectorStatus;
+  'device.address-changed': { deviceId: string; from: string | null; to: string | null; reason: string };
+  'dns.created': { hostname: string; content: string };
+  'dns.updated': { hostname: string; content: string };
+  'dns.taken-over': { hostname: string; content: string; previousType: string; previousContent: string };
+  'dns.removed': { hostname: string };
+  'dns.restored': { hostname: string; type: string; content: string };
+  'dns.drifted': { hostname: string; problem: string; repaired: boolean };
+  'document.restored': { file: string; setAsideAs: string; problem: string };
+  'copy.edited': { file: string; outcome: 'applied' | 'set-aside'; message: string };
+  'journal.recovered': { change: string; outcome: 'finished' | 'undone' | 'failed'; message: string };
+}
+
+export type EventType = keyof EventData;
+
+export const SETUP_STEPS = ['find-binary', 'log-in', 'find-zone', 'create-tunnel', 'publish'] as const;
+export type SetupStep = (typeof SETUP_STEPS)[number];
+
+export type SupervisorEvent = {
+  [T in EventType]: { readonly seq: number; readonly at: string; readonly type: T; readonly data: EventData[T] };
+}[EventType];
+
+/** The port everybody reports through. Never throws, never blocks. */
+export type Emit = <T extends EventType>(type: T, data: EventData[T]) => void;

@@ -1,0 +1,59 @@
+import type { RuleStatus } from './rule.js';
+import type { SetupStep } from './events.js';
+
+export const CONNECTOR_STATES = ['starting', 'ready', 'lost', 'draining', 'stopped', 'waiting', 'failed'] as const;
+export type ConnectorState = (typeof CONNECTOR_STATES)[number];
+
+export interface ConnectorStatus {
+  /** Counts up over the life of the daemon: tells one process from the next. */
+  readonly id: number;
+  readonly pid: number | null;
+  readonly state: ConnectorState;
+  readonly revision: number;
+  readonly metricsUrl: string | null;
+  readonly startedAt: string | null;
+  readonly connections: number;
+}
+
+export interface RuleView {
+  readonly hostname: string;
+  readonly path: string | null;
+  readonly destination: string;
+  readonly status: RuleStatus;
+  readonly resolvedIp: string | null;
+  /** `created`, `ours`, `adopted`, `taken-over`, `owed`, `unmanaged`, `none`. */
+  readonly dns: string;
+}
+
+export interface Attention {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface SetupStatus {
+  readonly state: 'none' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled';
+  readonly step: SetupStep | null;
+  readonly loginUrl: string | null;
+  readonly expiresAt: string | null;
+  readonly message: string | null;
+}
+
+export interface Status {
+  readonly daemon: {
+    readonly pid: number;
+    readonly version: string;
+    readonly startedAt: string;
+    readonly user: string;
+    readonly baseDir: string;
+    readonly stateDir: string;
+    readonly socket: string;
+    readonly cloudflared: { readonly path: string; readonly version: string } | null;
+    readonly revision: number | null;
+  };
+  readonly tunnel: { readonly id: string; readonly name: string; readonly domain: string } | null;
+  readonly connectors: readonly ConnectorStatus[];
+  readonly rules: readonly RuleView[];
+  readonly setup: SetupStatus;
+  readonly attention: readonly Attention[];
+}

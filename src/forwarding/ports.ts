@@ -1,0 +1,89 @@
+import type { DnsChange, DnsPlan, Warning } from '../core/dns.js';
+import type { Revision } from '../core/revision.js';
+import type { DeviceAddress } from '../core/rule.js';
+
+/** One rule of cloudflared's configuration, as rendered and as its `/config` shows it. */
+export interface IngressRule {
+  readonly hostname?: string;
+  /** RE2, anchored. */
+  readonly path?: string;
+  readonly service: string;
+  readonly originRequest?: Readonly<Record<string, unknown>>;
+}
+
+/** Names one connector process of this daemon's life. */
+export interface ConnectorHandle {
+  readonly id: number;
+  readonly revision: number;
+  readonly pid: number;
+}
+
+/** The connectors, as a transaction sees them. Implemented by connector/. */
+export interface Connectors {
+  /** Those that serve or should: started and not retired, oldest first. */
+  current(): readonly ConnectorHandle[];
+  /** Spawns a connector on `revisions/<revision>.yml`. Resolves when the process runs; it is not supervised yet. */
+  start(revision: number): Promise<ConnectorHandle>;
+  /** Resolves when `/ready` is 200 and `/config` shows these rules; rejects with the classified failure or CONNECTOR_NOT_READY. */
+  verify(handle: ConnectorHandle, expected: readonly IngressRule[], signal: AbortSignal): Promise<void>;
+  /** From now on this one is kept alive (restart, backoff) on its revision, and no other is restarted. */
+  promote(handle: ConnectorHandle): void;
+  /** SIGTERM, once; resolves when it has unregistered or ended. It drains on in the background. */
+  retire(handle: ConnectorHandle): Promise<void>;
+  /** SIGTERM and waits for the end, force at the stop timeout: for `replace=restart`. */
+  stop(handle: ConnectorHandle): Promise<void>;
+  /** Undoes a start: SIGKILL where it never was ready, else as `retire`. Resolves when it no longer serves. */
+  discard(handle: ConnectorHandle): Promise<void>;
+  /** The config of this revision must not serve a moment longer (an address is somebody else's): SIGKILL. */
+  kill(handle: ConnectorHandle): Promise<void>;
+}
+
+/** DNS records, as a transaction sees them. Implemented by cloudflare/. */
+export interface DnsRecords {
+  /** Reads what is there (at most one request a changed name) and decides. Makes no request where nothing changes. */
+  plan(wanted: { readonly hostnames: readonly string[]; readonly zoneId: string; readonly domain: string; readonly tunnelId: string; readonly takeover: boolean }): Promise<DnsPlan>;
+  /** Carries one change out and writes the ledger. Retries 429, 5xx and time-outs until the signal aborts. Idempotent. */
+  execute(change: DnsChange, signal: AbortSignal): Promise<{ readonly warnings: readonly Warning[] }>;
+  /** Takes one change back. Idempotent. */
+  undo(change: DnsChange, signal: AbortSignal): Promise<{ readonly warnings: readonly Warning[] }>;
+  /** Remembers that a withdrawal could not be done now; drift checks do it later. */
+  owe(change: DnsChange): Promise<void>;
+  /** What the ledger says of a name, for `RuleView.dns`. */
+  stateOf(hostname: string): string;
+}
+
+/** Addresses of devices. Implemented by devices/; where there are none, every device is unresolved. */
+export interface AddressResolver {
+  resolve(deviceIds: readonly string[]): Promise<ReadonlyMap<string, DeviceAddress>>;
+}
+
+/** Revisions on disk. Implemented by state/. */
+export interface RevisionStore {
+  /** The committed one. */
+  current(): Revision | undefined;
+  read(revision: number): Promise<Revision | undefined>;
+  list(): Promise<readonly Revision[]>;
+  /** A number never used before. */
+  nextNumber(): number;
+  /** Writes `N.json` and `N.yml`; on disk when it resolves. */
+  write(revision: Revision, yaml: string): Promise<void>;
+  /** Undoes a write. Idempotent. */
+  remove(revision: number): Promise<void>;
+  /** Makes it the committed one, and prunes what is older than ten and not `inUse`. */
+  commit(revision: number, inUse: readonly number[]): Promise<void>;
+}
+
+/** `config.yml` and Portacode's files: copies of a revision. */
+export interface Copies {
+  write(revision: Revision): Promise<readonly Warning[]>;
+}
+
+/** New certificate, credentials and tunnel of a setup, put in place and taken back as one step of an apply. */
+export interface TunnelArtifacts {
+  /** Keeps what is there beside the journal, then puts the staged ones in place. Idempotent. */
+  install(change: string): Promise<void>;
+  /** Puts back what `install` kept. Idempotent. */
+  restore(change: string): Promise<void>;
+  /** The change is committed: what `install` kept is not needed any more. */
+  forget(change: string): Promise<void>;
+}
