@@ -22,19 +22,23 @@ export interface LedgerEntry {
   readonly recordId: string | undefined;
   readonly content: string;
   readonly createdAt: string;
-  /** What stood there before a takeover: given back when the rule goes. */
-  readonly previous: DnsRecord | undefined;
+  /** What stood there before a takeover (a name can have several A records): given back when the rule goes. Else empty. */
+  readonly previous: readonly DnsRecord[];
+  /** It was there and pointed at our tunnel already: taken into the ledger, not made by us. */
+  readonly adopted: boolean;
   /** The rule is gone, the record is not yet: removal is owed and tried again. */
   readonly removalOwed: boolean;
 }
 
-/** One change of one record, as data. `via` says who does it. */
+/** One change of one name, as data: enough to carry it out in another process. `via` says who does it. */
 export type DnsChange =
-  | { readonly kind: 'create-record'; readonly hostname: string; readonly content: string; readonly via: 'api' | 'route-dns' }
-  | { readonly kind: 'update-record'; readonly hostname: string; readonly recordId: string; readonly content: string; readonly previousContent: string }
-  | { readonly kind: 'take-over-record'; readonly hostname: string; readonly content: string; readonly previous: DnsRecord }
-  | { readonly kind: 'adopt-record'; readonly hostname: string; readonly recordId: string; readonly content: string }
-  | { readonly kind: 'delete-record'; readonly hostname: string; readonly entry: LedgerEntry };
+  | { readonly kind: 'create-record'; readonly hostname: string; readonly zoneId: string; readonly content: string; readonly via: 'api' | 'route-dns' }
+  | { readonly kind: 'update-record'; readonly hostname: string; readonly zoneId: string; readonly recordId: string; readonly content: string; readonly previousContent: string }
+  | { readonly kind: 'take-over-record'; readonly hostname: string; readonly zoneId: string; readonly content: string; readonly previous: readonly DnsRecord[]; readonly via: 'api' | 'route-dns' }
+  | { readonly kind: 'adopt-record'; readonly hostname: string; readonly zoneId: string; readonly recordId: string; readonly content: string }
+  | { readonly kind: 'delete-record'; readonly hostname: string; readonly entry: LedgerEntry }
+  /** The rule goes, the record stays: on a machine that joined, it may still serve the others. */
+  | { readonly kind: 'forget-record'; readonly hostname: string; readonly entry: LedgerEntry };
 
 export interface DnsConflict {
   readonly hostname: string;
