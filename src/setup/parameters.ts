@@ -1,0 +1,48 @@
+import type { Warning } from '../core/dns.js';
+import type { ForwardingRule } from '../core/rule.js';
+import type { Secret } from '../core/secret.js';
+import type { TunnelIdentity } from '../core/tunnel.js';
+
+export const DEFAULT_LOGIN_TIMEOUT_MS = 600_000;
+
+/** What a person asks of a setup. */
+export interface SetupParameters {
+  /** The tunnel's name; absent: the recorded one, else one made of the host. */
+  readonly name?: string;
+  /** How long a person has to authorise the login. Absent: ten minutes. */
+  readonly timeoutMs?: number;
+  /** A certificate brought by hand, its content: no login then. */
+  readonly certificate?: Secret;
+  /** Become one more replica of a tunnel that others run. */
+  readonly join?: boolean;
+  /** The zone's name, used only where the certificate may not read its zone. */
+  readonly domain?: string;
+}
+
+/** What the journal keeps of the parameters: no secret; a certificate brought by hand is in the staging directory. */
+export interface JournalledParameters {
+  readonly name?: string;
+  readonly timeoutMs?: number;
+  readonly join?: boolean;
+  readonly domain?: string;
+}
+
+export interface SetupResult {
+  readonly tunnel: TunnelIdentity;
+  /** The tunnel was there before: not made by this setup. */
+  readonly tunnelExisted: boolean;
+  readonly cloudflaredVersion: string;
+  readonly revision: number;
+  readonly setAside: readonly ForwardingRule[];
+  readonly warnings: readonly Warning[];
+}
+
+export function journalParameters(parameters: SetupParameters): JournalledParameters {
+  const { certificate: _secret, ...rest } = parameters;
+  return rest;
+}
+
+/** Same wish: the second asker joins the first. How long each would wait does not matter. */
+export function sameParameters(a: SetupParameters, b: SetupParameters): boolean {
+  return a.name === b.name && (a.join ?? false) === (b.join ?? false) && a.domain === b.domain && a.certificate?.reveal() === b.certificate?.reveal();
+}

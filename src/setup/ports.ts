@@ -1,0 +1,173 @@
+import type { Clock, Random } from '../core/clock.js';
+import type { Warning } from '../core/dns.js';
+import type { Emit } from '../core/events.js';
+import type { ForwardingRule } from '../core/rule.js';
+import type { Secret } from '../core/secret.js';
+import type { OriginCert, TunnelCredentials, TunnelIdentity } from '../core/tunnel.js';
+import type { Gate, JournalStore } from '../transaction/ports.js';
+
+/** What setup needs of the world. All of it is slow or has a person in it; only `publish` enters the writer queue. */
+
+export interface Binary {
+  /** Absolute. */
+  readonly path: string;
+  readonly version: string;
+}
+
+/** Finds cloudflared, or installs it in the base directory. Rejects with BINARY_MISSING, _UNUSABLE or _TOO_OLD. */
+export interface BinaryFinder {
+  find(signal: AbortSignal): Promise<Binary>;
+}
+
+export type LoginOutcome =
+  /** The content of the `cert.pem` that cloudflared wrote. */
+  | { readonly kind: 'certificate'; readonly pem: Secret }
+  /** cloudflared ended without one: another run gives a new URL. */
+  | { readonly kind: 'gave-up'; readonly reason: string };
+
+/** `cloudflared tunnel login`, one run of it, in a private and empty HOME. */
+export interface Login {
+  /**
+   * Calls `onUrl` with the authorisation URL as soon as it is known. Ends the program and rejects with the
+   * signal's reason when that is aborted. Rejects with LOGIN_FAILED where another run would not help.
+   */
+  attempt(run: { readonly binary: Binary; readonly onUrl: (url: string) => void; readonly signal: AbortSignal }): Promise<LoginOutcome>;
+  /** Ends what a killed supervisor left running, and its HOME. */
+  sweep(): Promise<void>;
+}
+
+export interface Zone {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface AccountTunnel {
+  /** UUID, lower case. */
+  readonly id: string;
+  readonly name: string;
+}
+
+/** One connector of a tunnel, as the account sees it; `id` is what its `/ready` calls `connectorId`. */
+export interface LiveConnector {
+  readonly id: string;
+  readonly originIp: string | undefined;
+  readonly version: string | undefined;
+}
+
+export type CreateOutcome =
+  | { readonly kind: 'created'; readonly tunnel: AccountTunnel }
+  | { readonly kind: 'name-taken' }
+  /** No answer came, or none that says whether the tunnel was made. */
+  | { readonly kind: 'answer-lost'; readonly error: Error };
+
+/** The account and zone of one certificate, over REST. Requests are retried until the signal aborts. */
+export interface CloudflareAccount {
+  readonly certificate: OriginCert;
+  /** The certificate's zone; undefined where the token may not read it. */
+  readZone(signal: AbortSignal): Promise<Zone | undefined>;
+  /** The living tunnel of exactly this name. */
+  findTunnel(name: string, signal: AbortSignal): Promise<AccountTunnel | undefined>;
+  /** Tries once: whoever gets `answer-lost` looks before trying again. `secret` is base64. */
+  createTunnel(name: string, secret: Secret, signal: AbortSignal): Promise<CreateOutcome>;
+  fetchCredentials(tunnelId: string, signal: AbortSignal): Promise<TunnelCredentials>;
+  listConnectors(tunnelId: string, signal: AbortSignal): Promise<readonly LiveConnector[]>;
+  /** Its connections go with it. A tunnel that is gone already is fine. */
+  deleteTunnel(tunnelId: string, signal: AbortSignal): Promise<void>;
+}
+
+/** Parses the certificate; throws ORIGIN_CERT_INVALID. Makes no request. */
+export type OpenAccount = (pem: Secret) => CloudflareAccount;
+
+/** What we were about to create: written before the request, so that a lost answer leaves no orphan. */
+export interface TunnelIntent {
+  readonly name: string;
+  readonly accountId: string;
+  /** Base64 of 32 random bytes: whoever knows it made the tunnel. */
+  readonly secret: Secret;
+}
+
+export interface StagedTunnel {
+  readonly identity: TunnelIdentity;
+  readonly credentials: TunnelCredentials;
+}
+
+/** The tunnel that serves now, and the certificate that manages it. */
+export interface InstalledTunnel {
+  readonly identity: TunnelIdentity;
+  readonly certificate: Secret | undefined;
+  readonly credentials: TunnelCredentials | undefined;
+}
+
+/**
+ * The private directory of a setup (`<base>/setup`, 0700): what is proven, and not yet in use. What was written is
+ * on disk when the call resolves. `TunnelArtifacts.install` takes certificate and tunnel from here.
+ */
+export interface TunnelStaging {
+  readCertificate(): Promise<Secret | undefined>;
+  writeCertificate(pem: Secret): Promise<void>;
+  readIntent(): Promise<TunnelIntent | undefined>;
+  writeIntent(intent: TunnelIntent): Promise<void>;
+  readTunnel(): Promise<StagedTunnel | undefined>;
+  writeTunnel(tunnel: StagedTunnel): Promise<void>;
+  /** The tunnel that this setup replaces. */
+  readPrevious(): Promise<InstalledTunnel | undefined>;
+  writePrevious(previous: InstalledTunnel): Promise<void>;
+  /** Removes the directory. Idempotent. */
+  clear(): Promise<void>;
+}
+
+/** Certificates of zones that we left, kept while the ledger has records in them; `cloudflare/zone-access` reads them. */
+export interface RetiredCertificates {
+  keep(pem: Secret): Promise<void>;
+  /** Removes those whose zone has no record in the ledger any more, and that of the zone in use. */
+  prune(): Promise<void>;
+}
+
+export interface PublishRequest {
+  /** The change of the setup: what `TunnelArtifacts` is called with. */
+  readonly change: string;
+  readonly tunnel: TunnelIdentity;
+}
+
+export interface PublishOutcome {
+  readonly revision: number;
+  /** Stored rules outside the new zone: kept, not published. */
+  readonly setAside: readonly ForwardingRule[];
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * Applies the stored rules on the staged tunnel, through the writer queue, with the artifacts installed as one of
+ * its steps; everything is as before when it rejects. Idempotent: again after a kill it finds nothing to do.
+ */
+export type Publish = (request: PublishRequest, signal: AbortSignal) => Promise<PublishOutcome>;
+
+/** What the default name of a tunnel is made of. */
+export interface NameSource {
+  /** The name in the state file, ours or Portacode's; undefined where there is none. */
+  readonly recordedName: string | undefined;
+  readonly hostname: string;
+  readonly machineId: string;
+}
+
+export interface SetupPorts {
+  readonly binary: BinaryFinder;
+  readonly login: Login;
+  readonly openAccount: OpenAccount;
+  readonly staging: TunnelStaging;
+  readonly retired: RetiredCertificates;
+  readonly installed: () => Promise<InstalledTunnel | undefined>;
+  /** `connectorId`s of the connectors of this supervisor, orphans that it took over included. */
+  readonly knownConnectors: () => Promise<readonly string[]>;
+  readonly nameSource: () => Promise<NameSource>;
+  readonly publish: Publish;
+  readonly journals: JournalStore;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Base64 of 32 random bytes. */
+  readonly createSecret: () => Secret;
+  /** Unique, sortable by time. */
+  readonly createChangeId: () => string;
+  readonly gate?: Gate;
+}
