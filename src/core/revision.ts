@@ -21,6 +21,8 @@ export interface Revision {
   readonly createdAt: string;
   /** `user`, `setup`, `rollback`, `device`, `copy-edited`, `portacode`, `recovery`. */
   readonly reason: string;
+  /** The setup that published it, where one did: its change. Lets a setup that was killed see that it had published. */
+  readonly setup?: string;
   readonly tunnelId: string;
   readonly domain: string;
   readonly rules: readonly RevisionRule[];

@@ -20,7 +20,10 @@ export interface ConnectorHandle {
 
 /** The connectors, as a transaction sees them. Implemented by connector/. */
 export interface Connectors {
-  /** Those that serve or should: started and not retired, oldest first. */
+  /**
+   * Those that serve or should: started (or found: orphans of a killed supervisor too) and not retired, oldest first.
+   * One that ended before it was promoted is not among them any more.
+   */
   current(): readonly ConnectorHandle[];
   /** Spawns a connector on `revisions/<revision>.yml`. Resolves when the process runs; it is not supervised yet. */
   start(revision: number): Promise<ConnectorHandle>;
@@ -40,8 +43,11 @@ export interface Connectors {
 
 /** DNS records, as a transaction sees them. Implemented by cloudflare/. */
 export interface DnsRecords {
-  /** Reads what is there (at most one request a changed name) and decides. Makes no request where nothing changes. */
-  plan(wanted: { readonly hostnames: readonly string[]; readonly zoneId: string; readonly domain: string; readonly tunnelId: string; readonly takeover: boolean }): Promise<DnsPlan>;
+  /**
+   * Reads what is there (at most one request a new name) and decides. Makes no request where no name is new: removals
+   * come from the ledger alone, so that a rule can go while Cloudflare is away. `joined`: nothing is ever deleted.
+   */
+  plan(wanted: { readonly hostnames: readonly string[]; readonly zoneId: string; readonly domain: string; readonly tunnelId: string; readonly joined: boolean; readonly takeover: boolean }): Promise<DnsPlan>;
   /** Carries one change out and writes the ledger. Retries 429, 5xx and time-outs until the signal aborts. Idempotent. */
   execute(change: DnsChange, signal: AbortSignal): Promise<{ readonly warnings: readonly Warning[] }>;
   /** Takes one change back. Idempotent. */

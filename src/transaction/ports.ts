@@ -19,17 +19,26 @@ export interface JournalHeader<S extends StepData = StepData> {
   readonly kind: ChangeKind;
   readonly startedAt: string;
   readonly steps: readonly S[];
+  /**
+   * A change that is found unfinished is finished if this step had begun, and undone otherwise. It is the first one
+   * that the world outside sees, or the commit. Absent: always undone.
+   */
+  readonly finishFrom?: number;
+  /** Once this step is done the change stands: what fails after it is a warning. Absent: never. */
+  readonly commit?: number;
   /** What the plan's executors need beyond the steps; JSON, no secrets. */
   readonly context: unknown;
 }
 
 export type JournalEntry =
   | { readonly step: number; readonly phase: 'begun' | 'done' | 'undone'; readonly result?: unknown }
-  | { readonly phase: 'undoing' | 'finishing'; readonly error: ErrorBody | null };
+  | { readonly phase: 'undoing' | 'finishing'; readonly error: ErrorBody | null }
+  /** The world moved on: from this step on the list is this one, and the commit is at this index of the whole. */
+  | { readonly phase: 'replanned'; readonly from: number; readonly steps: readonly StepData[]; readonly commit: number };
 
-/** An open journal: every append is on disk (fsync) when it resolves. */
+/** An open journal: all entries of an append are on disk (one write, one fsync) when it resolves. */
 export interface OpenJournal {
-  append(entry: JournalEntry): Promise<void>;
+  append(entries: readonly JournalEntry[]): Promise<void>;
   /** The change is over, one way or the other: its file goes. */
   close(): Promise<void>;
 }
