@@ -36,6 +36,7 @@ export const ERRORS = {
   REVISION_CHANGED: conflict('The rules changed since they were read.', 'Read them again and repeat the change.', 412),
   PATH_TOO_LONG: input('The socket path is longer than the 107 bytes that a unix socket name can have.', 'Name a shorter one with --socket.'),
   IDENTITY_UNKNOWN: input('This user has no entry in the passwd database, so its home is not known.', 'Give both --base-dir and --state-dir, or run as a user with a passwd entry.'),
+  IDENTITY_FORBIDDEN: person('Only root can work for another user.', 'Run the command as that user, or as root with --user.', 403),
 
   // Daemon
   DAEMON_UNREACHABLE: { meaning: 'No daemon serves this base directory.', hint: 'Start it with `cloudflared-supervisor up`.', exit: 3, http: 503 },
@@ -54,6 +55,16 @@ export const ERRORS = {
   STORAGE_FORBIDDEN: person('A file or directory cannot be read or written by this user.', 'Give the service user the rights that the message names.', 403),
   STORAGE_FAILED: failed('A file could not be read or written.', 'Look at the cause in the message; what ran goes on running.'),
   DESCRIPTORS_EXHAUSTED: failed('The process or the system has no file descriptors left.', 'Raise the limit (`ulimit -n`).', 503),
+
+  // Rights: what runPrivileged (host/privileged.ts) can find in its way.
+  PRIVILEGE_PROGRAM_MISSING: person('This step needs root, and there is neither sudo nor doas.', 'Run the command as root, or install sudo and allow this user the command that the message names.', 403),
+  PRIVILEGE_PASSWORD_REQUIRED: person('This step needs root, and this user may not do it without a password.', 'Allow the command that the message names with NOPASSWD in /etc/sudoers.d, or run it as root.', 403),
+  PRIVILEGE_NO_NEW_PRIVILEGES: person('This step needs root, and this process can never get more rights (no-new-privileges).', 'Run the command from a shell, or take NoNewPrivileges and what implies it out of the unit or the container.', 403),
+  PRIVILEGE_TTY_REQUIRED: person('sudo demands a terminal (requiretty).', 'Take requiretty away for this user (`Defaults:USER !requiretty`), or run the command as root.', 403),
+  PRIVILEGE_NOSUID: person('sudo is on a file system mounted with nosuid, or lost its setuid bit, so it cannot become root.', 'Run the command as root, or mount the file system without nosuid.', 403),
+  PRIVILEGE_USER_UNKNOWN: person('sudo knows no user with this uid: it has no entry in the passwd database.', 'Run the command as root, or give the uid a passwd entry.', 403),
+  PRIVILEGED_COMMAND_FAILED: failed('A command that ran as root failed.', 'Look at the message of the command.'),
+  PRIVILEGED_COMMAND_TIMED_OUT: failed('A command that ran as root did not end in time.', 'Look whether it still runs; try again.', 504),
 
   // Setup
   SETUP_REQUIRED: person('No domain is connected yet.', 'Run `cloudflared-supervisor setup`.'),
