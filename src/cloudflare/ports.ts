@@ -1,0 +1,32 @@
+import type { LedgerEntry } from '../core/dns.js';
+import type { CloudflareClient } from './client.js';
+
+/** The ledger on disk (state/). Reads are from memory; a write is on disk when it resolves. */
+export interface DnsLedger {
+  entries(): readonly LedgerEntry[];
+  get(hostname: string): LedgerEntry | undefined;
+  /** Adds or replaces the entry of this hostname. */
+  put(entry: LedgerEntry): Promise<void>;
+  remove(hostname: string): Promise<void>;
+}
+
+/**
+ * `cloudflared tunnel route dns`, by UUID, with the certificate of one zone. Resolves with the name that the server
+ * says it routed; the caller compares. Rejects with DNS_CONFLICT, DNS_FORBIDDEN or DNS_FAILED.
+ */
+export type RouteDns = (
+  request: { readonly tunnelId: string; readonly hostname: string; readonly overwrite: boolean },
+  signal: AbortSignal,
+) => Promise<{ readonly hostname: string }>;
+
+/** One zone, with the certificate that opens it. */
+export interface ZoneAccess {
+  readonly zoneId: string;
+  readonly client: CloudflareClient;
+  readonly routeDns: RouteDns;
+  /** This machine joined the tunnel: it deletes no record. */
+  readonly joined: boolean;
+}
+
+/** Finds the certificate of a zone: staged, in use, or retired. Undefined where we have none any more. */
+export type OpenZone = (zoneId: string) => Promise<ZoneAccess | undefined>;
