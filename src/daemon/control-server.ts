@@ -1,0 +1,165 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { CALLS } from '../api/calls.js';
+import { ERRORS, SupervisorError, toSupervisorError } from '../core/errors.js';
+import type { CallContext, Handlers } from './calls.js';
+import { refuseForeign } from './guards.js';
+import { startJsonLines } from './json-lines.js';
+import { parseRequest } from './parse-request.js';
+import { readJsonBody, type BodyBudget } from './read-body.js';
+import { matchCall } from './router.js';
+
+/** What a local socket can be asked to hold at one time; more is answered with DAEMON_BUSY, or not accepted. */
+const LIMITS = {
+  connections: 512,
+  requests: 256,
+  streams: 100,
+  /** Of answers that their clients do not read. */
+  unreadAnswerBytes: 64 * 1024 * 1024,
+} as const;
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** A client that neither reads its answer nor asks again. */
+const IDLE_TIMEOUT_MS = 60_000;
+
+export interface ControlServerParts {
+  readonly handlers: Handlers;
+  /** A failure that is not one of the table: for the log. */
+  readonly onFault: (error: SupervisorError) => void;
+}
+
+interface Load {
+  requests: number;
+  streams: number;
+  unreadAnswerBytes: number;
+  readonly bodies: BodyBudget;
+}
+
+/** HTTP over the unix socket: guards, then routing, then one schema, then the handler; every failure is of the table. */
+export function createControlServer(parts: ControlServerParts): Server {
+  const load: Load = { requests: 0, streams: 0, unreadAnswerBytes: 0, bodies: { heldBytes: 0 } };
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
+    keepAliveTimeout: REQUEST_TIMEOUT_MS,
+    requireHostHeader: false,
+  });
+  server.maxConnections = LIMITS.connections;
+  // Who closes its sending half still waits for the answer.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    void serveRequest(request, response, parts, load);
+  };
+  server.on('request', serve);
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    response.writeContinue();
+    serve(request, response);
+  });
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    sendError(response, new SupervisorError('REQUEST_INVALID', 'The request has an Expect header that is not known'));
+  });
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    endRaw(socket, new SupervisorError('METHOD_UNKNOWN', 'There is nothing to connect to here'));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => endRaw(socket, toProtocolError(error)));
+  return server;
+}
+
+async function serveRequest(request: IncomingMessage, response: ServerResponse, parts: ControlServerParts, load: Load): Promise<void> {
+  // A client that goes away breaks its own stream only.
+  response.on('error', () => response.destroy());
+  request.on('error', () => undefined);
+  load.requests += 1;
+  try {
+    if (load.requests > LIMITS.requests) throw new SupervisorError('DAEMON_BUSY', `The daemon serves ${LIMITS.requests} requests already`);
+    await answerRequest(request, response, parts.handlers, load);
+  } catch (error) {
+    const failure = toSupervisorError(error);
+    if (failure.code === 'INTERNAL_FAULT') parts.onFault(failure);
+    sendError(response, failure);
+  } finally {
+    load.requests -= 1;
+  }
+}
+
+async function answerRequest(request: IncomingMessage, response: ServerResponse, handlers: Handlers, load: Load): Promise<void> {
+  refuseForeign(request.headers);
+  const { name, fields } = matchCall(request.method ?? '', request.url ?? '');
+  const body = await readJsonBody(request, load.bodies);
+  const context: CallContext = { ifMatch: readIfMatch(request.headers['if-match']) };
+  const parsed = parseRequest(name, fields, body);
+  // One handler of each kind is called with its own request: what the table of handlers says, the compiler cannot follow.
+  const handler = handlers[name] as (...given: readonly unknown[]) => Promise<unknown>;
+  if (CALLS[name].answers !== 'json-lines') {
+    sendAnswer(response, await handler(parsed, context), load);
+    return;
+  }
+  if (load.streams >= LIMITS.streams) throw new SupervisorError('DAEMON_BUSY', `The daemon serves ${LIMITS.streams} streams already`);
+  load.streams += 1;
+  // A stream is no request in work: it may stay for days.
+  load.requests -= 1;
+  try {
+    await handler(parsed, startJsonLines(response), context);
+  } finally {
+    load.streams -= 1;
+    load.requests += 1;
+  }
+}
+
+function sendAnswer(response: ServerResponse, answer: unknown, load: Load): void {
+  const text = typeof answer === 'string' ? answer : `${JSON.stringify(answer)}\n`;
+  const bytes = Buffer.from(text);
+  if (load.unreadAnswerBytes + bytes.length > LIMITS.unreadAnswerBytes)
+    throw new SupervisorError('DAEMON_BUSY', 'Too many answers wait for clients that do not read them');
+  load.unreadAnswerBytes += bytes.length;
+  response.once('close', () => {
+    load.unreadAnswerBytes -= bytes.length;
+  });
+  response.setTimeout(IDLE_TIMEOUT_MS, () => response.destroy());
+  const revision = typeof answer === 'object' && answer !== null && 'revision' in answer && typeof answer.revision === 'number' ? answer.revision : undefined;
+  response.writeHead(200, {
+    'content-type': typeof answer === 'string' ? 'text/plain; version=0.0.4; charset=utf-8' : 'application/json',
+    'content-length': bytes.length,
+    'cache-control': 'no-store',
+    ...(revision === undefined ? {} : { etag: `"${revision}"` }),
+  });
+  response.end(bytes);
+}
+
+function sendError(response: ServerResponse, error: SupervisorError): void {
+  if (response.headersSent) {
+    // A stream that fails midway: cut off is the only thing left to say.
+    response.destroy();
+    return;
+  }
+  const bytes = Buffer.from(`${JSON.stringify(error.toBody())}\n`);
+  response.writeHead(ERRORS[error.code].http, { 'content-type': 'application/json', 'content-length': bytes.length, 'cache-control': 'no-store' });
+  response.end(bytes);
+}
+
+/** Before there is a request to answer: written by hand, and the connection ends. */
+function endRaw(socket: Duplex, error: SupervisorError): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = `${JSON.stringify(error.toBody())}\n`;
+  const head = `HTTP/1.1 ${ERRORS[error.code].http} ${error.code}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
+  socket.end(head + body, () => socket.destroy());
+}
+
+function toProtocolError(error: NodeJS.ErrnoException): SupervisorError {
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return new SupervisorError('REQUEST_TIMED_OUT', 'The request did not arrive in time');
+  if (error.code === 'HPE_HEADER_OVERFLOW') return new SupervisorError('REQUEST_TOO_LARGE', 'The headers are larger than is read');
+  return new SupervisorError('REQUEST_INVALID', 'What came is not HTTP/1.1');
+}
+
+/** `"7"`, as ETag gives it; `*` is any. @throws SupervisorError REQUEST_INVALID */
+function readIfMatch(header: string | undefined): number | undefined {
+  if (header === undefined || header === '*') return undefined;
+  const match = /^(?:W\/)?"?(\d{1,15})"?$/.exec(header.trim());
+  if (match === null) throw new SupervisorError('REQUEST_INVALID', 'If-Match must be one revision in quotes');
+  return Number(match[1]);
+}

@@ -1,0 +1,41 @@
+import type { ServerResponse } from 'node:http';
+
+/** What a reader may leave unread before it is cut off. One event about ten thousand rules has 2 MB. */
+export const UNREAD_BYTES = 4 * 1024 * 1024;
+
+/** JSON lines to one client, which is cut off when it does not read. */
+export interface LineWriter {
+  /** Aborted when the client is gone, or was cut off. */
+  readonly gone: AbortSignal;
+  /** Never waits. */
+  write(value: unknown): void;
+  /** Resolves when the client has read what it was sent, or is gone: for senders that have much at hand. */
+  drained(): Promise<void>;
+  end(): void;
+  /** For a reader that is too slow to be worth more memory. */
+  cutOff(): void;
+}
+
+export function startJsonLines(response: ServerResponse, unreadBytes = UNREAD_BYTES): LineWriter {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+  response.flushHeaders();
+  return {
+    gone: gone.signal,
+    write: (value) => {
+      if (gone.signal.aborted || response.writableEnded) return;
+      response.write(`${JSON.stringify(value)}\n`);
+      if (response.writableLength > unreadBytes) response.destroy();
+    },
+    drained: async () => {
+      if (gone.signal.aborted || !response.writableNeedDrain) return;
+      await new Promise<void>((resolve) => {
+        response.once('drain', resolve);
+        gone.signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    },
+    end: () => response.end(),
+    cutOff: () => response.destroy(),
+  };
+}
