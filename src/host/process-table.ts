@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
+import { errnoOf } from './storage-error.js';
 
 /** One process, as /proc shows it. Never asks `ps`: Debian slim has none, and busybox's cannot answer. */
 export interface ProcessEntry {
@@ -15,6 +16,7 @@ export interface ProcessEntry {
 
 /** Undefined where there is no such process. A zombie is gone: it runs nothing and holds nothing. */
 export function readProcess(pid: number): ProcessEntry | undefined {
+  if (process.platform !== 'linux') return signalProbe(pid);
   try {
     const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
     if (stat === undefined || stat.state === 'Z' || stat.state === 'X') return undefined;
@@ -22,6 +24,16 @@ export function readProcess(pid: number): ProcessEntry | undefined {
   } catch {
     return undefined; // ENOENT or ESRCH: it ended, before or while we read.
   }
+}
+
+/** For development on macOS: there is somebody of this pid, and that is all we learn. Untested. */
+function signalProbe(pid: number): ProcessEntry | undefined {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM') return undefined;
+  }
+  return { pid, ppid: 0, processGroup: 0, argv: [], startTime: '', state: 'S' };
 }
 
 /** Every process that `accept` takes, by ascending pid. */
