@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ERRORS, type ErrorBody } from '../core/errors.js';
-import { SETUP_STEPS, type SupervisorEvent } from '../core/events.js';
-import { CONNECTOR_STATES, type Status } from '../core/status.js';
+import type { SupervisorEvent } from '../core/events.js';
+import { CONNECTOR_STATES, SETUP_STEPS, type Status } from '../core/status.js';
 import type { CallName } from './calls.js';
 import { forwardingRule } from './requests.js';
 

@@ -1,6 +1,6 @@
 import type { ErrorBody } from './errors.js';
 import type { Warning } from './dns.js';
-import type { ConnectorStatus, RuleView } from './status.js';
+import type { ConnectorStatus, RuleView, SetupStep } from './status.js';
 
 /** What happens, as data. Type names are `noun.past-tense`; the sequence is given by the event log. */
 export interface EventData {
@@ -40,9 +40,6 @@ export interface EventData {
 }
 
 export type EventType = keyof EventData;
-
-export const SETUP_STEPS = ['find-binary', 'log-in', 'find-zone', 'create-tunnel', 'publish'] as const;
-export type SetupStep = (typeof SETUP_STEPS)[number];
 
 export type SupervisorEvent = {
   [T in EventType]: { readonly seq: number; readonly at: string; readonly type: T; readonly data: EventData[T] };

@@ -1,5 +1,4 @@
 import type { RuleStatus } from './rule.js';
-import type { SetupStep } from './events.js';
 
 export const CONNECTOR_STATES = ['starting', 'ready', 'lost', 'draining', 'stopped', 'waiting', 'failed'] as const;
 export type ConnectorState = (typeof CONNECTOR_STATES)[number];
@@ -30,6 +29,9 @@ export interface Attention {
   readonly message: string;
   readonly hint: string;
 }
+
+export const SETUP_STEPS = ['find-binary', 'log-in', 'find-zone', 'create-tunnel', 'publish'] as const;
+export type SetupStep = (typeof SETUP_STEPS)[number];
 
 export interface SetupStatus {
   readonly state: 'none' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled';
