@@ -1,3 +1,5 @@
+import type { ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
+
 /** What the edge asks of others, and what it offers them. Implemented by edge.ts and visitor-front.ts. */
 
 /** One HTTP header as it was written: case and repetition are kept. */
@@ -82,6 +84,8 @@ export interface EdgeOptions {
 }
 
 export interface Edge {
+  /** The airport code that connectors and visitors are told. */
+  readonly location: string;
   /** `host:port`, in the order of `ports`. */
   readonly addresses: readonly string[];
   /** All, or those of a tunnel; serving and draining, oldest first. */
@@ -90,6 +94,12 @@ export interface Edge {
   subscribe(listener: (event: EdgeEvent) => void): () => void;
   /** Resolves as soon as the condition holds, asked now and after every event; rejects with the signal's reason. */
   waitUntil(condition: (connections: readonly EdgeConnection[]) => boolean, signal?: AbortSignal): Promise<void>;
+  /**
+   * Opens a request of a visitor on a serving connection of the tunnel: of the connector whose turn is longest ago,
+   * so that a new one gets the next request, and within it on the connection whose turn is longest ago. One that
+   * went away without our having noticed is passed over. Undefined where none is left. `bodiless`: no body follows.
+   */
+  openRequest(tunnelId: string, headers: OutgoingHttpHeaders, bodiless: boolean): ClientHttp2Stream | undefined;
   setDialMode(mode: DialMode): Promise<void>;
   /** Cuts the connections that match, requests in flight included, as a lost network does. Returns how many. */
   drop(matches: (connection: EdgeConnection) => boolean): number;

@@ -1,0 +1,38 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ClientHttp2Stream, constants } from 'node:http2';
+import { answerWithError, EDGE_ERRORS } from './error-page.js';
+import type { OriginAnswer, TunnelAnswer } from './tunnel-answer.js';
+import { findHeader, toVisitorHeaders } from './visitor-headers.js';
+
+/** Gives the visitor what came through the tunnel, or says in Cloudflare's way that nothing did. */
+export function deliverAnswer(stream: ClientHttp2Stream, request: IncomingMessage, response: ServerResponse, answer: TunnelAnswer, ray: string): void {
+  if (answer.kind === 'origin') {
+    deliverBody(stream, request, response, answer, ray);
+    return;
+  }
+  stream.resume();
+  answerWithError(request, response, EDGE_ERRORS.badConnector, ray);
+}
+
+/** A body that was cut on the way must look cut to the visitor: its connection is reset. */
+function deliverBody(stream: ClientHttp2Stream, request: IncomingMessage, response: ServerResponse, { status, headers }: OriginAnswer, ray: string): void {
+  let missing = expectedBytes(request, status, findHeader(headers, 'content-length'));
+  response.writeHead(status, toVisitorHeaders(headers, ray, 'answer'));
+  response.flushHeaders();
+  stream.on('data', (chunk: Buffer) => {
+    missing -= chunk.byteLength;
+    if (!response.write(chunk)) stream.pause();
+  });
+  response.on('drain', () => stream.resume());
+  // Node ends a stream that was cut as it ends a whole one: only the reset code, known at 'close', tells them apart.
+  stream.once('close', () => {
+    if (stream.rstCode === constants.NGHTTP2_NO_ERROR && missing <= 0) response.end();
+    else response.socket?.resetAndDestroy();
+  });
+}
+
+/** At least so many; where HTTP forbids a body, the length only says what there would be. */
+function expectedBytes(request: IncomingMessage, status: number, length: string | undefined): number {
+  const bodiless = request.method === 'HEAD' || status === 204 || status === 304;
+  return bodiless || length === undefined ? 0 : Number(length);
+}
