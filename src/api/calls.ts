@@ -7,14 +7,14 @@ export interface Call {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** `{id}` stands for one path segment. */
   readonly path: string;
-  /** What the answer's body is: one JSON value, JSON lines until one side closes, or text. */
-  readonly answers: 'json' | 'json-lines' | 'text';
+  /** What the answer's body is: one JSON value, JSON lines that end by themselves, those that go on until one side closes, or text. */
+  readonly answers: 'json' | 'json-lines' | 'stream' | 'text';
 }
 
 export const CALLS = {
   status: { method: 'GET', path: '/v1/status', answers: 'json' },
-  events: { method: 'GET', path: '/v1/events', answers: 'json-lines' },
-  logs: { method: 'GET', path: '/v1/logs', answers: 'json-lines' },
+  events: { method: 'GET', path: '/v1/events', answers: 'stream' },
+  logs: { method: 'GET', path: '/v1/logs', answers: 'stream' },
   startSetup: { method: 'POST', path: '/v1/setup', answers: 'json' },
   cancelSetup: { method: 'DELETE', path: '/v1/setup', answers: 'json' },
   readForwarding: { method: 'GET', path: '/v1/forwarding', answers: 'json' },

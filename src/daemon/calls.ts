@@ -8,7 +8,7 @@ export interface CallContext {
   readonly ifMatch: number | undefined;
 }
 
-type Handler<C extends CallName> = (typeof CALLS)[C]['answers'] extends 'json-lines'
+type Handler<C extends CallName> = (typeof CALLS)[C]['answers'] extends 'json-lines' | 'stream'
   ? (request: ParsedRequest<C>, writer: LineWriter, context: CallContext) => Promise<void>
   : (request: ParsedRequest<C>, context: CallContext) => Promise<AnswerOf<C>>;
 

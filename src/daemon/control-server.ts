@@ -47,7 +47,7 @@ export function createControlServer(parts: ControlServerParts): Server {
     requireHostHeader: false,
   });
   server.maxConnections = LIMITS.connections;
-  // Who closes its sending half still waits for the answer.
+  // Who closes its sending half still waits for the answer, if there will be an end to it.
   Object.assign(server, { httpAllowHalfOpen: true });
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     void serveRequest(request, response, parts, load);
@@ -92,14 +92,16 @@ async function answerRequest(request: IncomingMessage, response: ServerResponse,
   const parsed = parseRequest(name, fields, body);
   // One handler of each kind is called with its own request: what the table of handlers says, the compiler cannot follow.
   const handler = handlers[name] as (...given: readonly unknown[]) => Promise<unknown>;
-  if (CALLS[name].answers !== 'json-lines') {
+  const { answers } = CALLS[name];
+  if (answers !== 'json-lines' && answers !== 'stream') {
     sendAnswer(response, await handler(parsed, context), load);
     return;
   }
   if (load.streams >= LIMITS.streams) throw new SupervisorError('DAEMON_BUSY', `The daemon serves ${LIMITS.streams} streams already`);
   load.streams += 1;
-  // A stream is no request in work: it may stay for days.
+  // A stream is no request in work: it may stay for days. Who closes its sending half has left it: nothing else tells.
   load.requests -= 1;
+  if (answers === 'stream') request.socket.once('end', () => response.destroy());
   try {
     await handler(parsed, startJsonLines(response), context);
   } finally {
