@@ -73,7 +73,7 @@ export interface RevisionStore {
   nextNumber(): number;
   /** Writes `N.json` and `N.yml`; on disk when it resolves. */
   write(revision: Revision, yaml: string): Promise<void>;
-  /** Undoes a write. Idempotent. */
+  /** Undoes a write. Idempotent. The current one too, where it is the first ever and its commit is taken back. */
   remove(revision: number): Promise<void>;
   /** Makes it the committed one, and prunes what is older than ten and not `inUse`. */
   commit(revision: number, inUse: readonly number[]): Promise<void>;

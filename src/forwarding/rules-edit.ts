@@ -1,4 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
+import { parseDestination } from '../core/destination.js';
+import { SupervisorError } from '../core/errors.js';
+import { parseHostname } from '../core/hostname.js';
+import { quote } from '../core/parsed.js';
+import type { Revision } from '../core/revision.js';
 import type { ForwardingRule } from '../core/rule.js';
+import { parsePath } from './path.js';
+
+/** Changes of the stored rules, as pure functions: what comes out is validated afterwards, as a whole. */
 
 /** What a revision holds of the user's rules: the published ones, and those whose name is not in the zone. */
 export interface StoredRules {
@@ -15,3 +24,74 @@ export interface EditedRules {
 
 /** Pure. Throws RULE_EXISTS or RULE_UNKNOWN. Called when its turn comes, with what is stored then; maybe more than once. */
 export type RulesEdit = (stored: StoredRules) => EditedRules;
+
+export const storedRules = (revision: Revision | undefined): StoredRules => ({
+  rules: revision?.rules.map(({ rule }) => rule) ?? [],
+  setAside: revision?.setAside ?? [],
+});
+
+/**
+ * Adds a rule. One with the same name and path is changed in its place where `replace` says so; without it, that is
+ * RULE_EXISTS unless nothing would change.
+ */
+export const addRule =
+  (rule: ForwardingRule, { replace }: { readonly replace: boolean }): RulesEdit =>
+  ({ rules, setAside }) => {
+    const key = askedKey(rule);
+    const index = rules.findIndex((stored) => storedKey(stored) === key);
+    const stored = rules[index];
+    if (stored === undefined) return { rules: [...rules, rule], setAside: setAside.filter((other) => storedKey(other) !== key), focus: rules.length };
+    if (!replace && !sameWish(stored, rule)) throw new SupervisorError('RULE_EXISTS', `${describe(stored)} leads to ${stored.destination} already`);
+    return { rules: rules.with(index, rule), setAside, focus: index };
+  };
+
+/** Removes the rule of this name and path, a set-aside one too. */
+export const removeRule =
+  (target: { readonly hostname: string; readonly path?: string }): RulesEdit =>
+  ({ rules, setAside }) => {
+    const key = askedKey(target);
+    const isOther = (stored: ForwardingRule): boolean => storedKey(stored) !== key;
+    const kept = { rules: rules.filter(isOther), setAside: setAside.filter(isOther) };
+    if (kept.rules.length === rules.length && kept.setAside.length === setAside.length) {
+      throw new SupervisorError('RULE_UNKNOWN', `There is no rule for ${quote(describe(target))}`);
+    }
+    return kept;
+  };
+
+/**
+ * These rules instead of all stored ones. A rule that is set aside may stand in the list and stays set aside; one that
+ * does not goes, unless `keepSetAside`.
+ */
+export function replaceRules(list: unknown, { keepSetAside }: { readonly keepSetAside: boolean }): (stored: StoredRules) => { readonly rules: unknown; readonly setAside: readonly ForwardingRule[] } {
+  return ({ setAside }) => {
+    const listed = new Set(Array.isArray(list) ? list.map((item: unknown) => keyOfUnknown(item)) : []);
+    return { rules: list, setAside: keepSetAside ? setAside.filter((stored) => !listed.has(storedKey(stored))) : [] };
+  };
+}
+
+type NamedPath = { readonly hostname: string; readonly path?: string };
+
+/** Stored rules are normalized. */
+const storedKey = ({ hostname, path }: NamedPath): string => JSON.stringify([hostname, path ?? null]);
+
+/** The key of a rule as it was asked for, as far as it can be read; what cannot be is refused by the validation. */
+function askedKey({ hostname, path }: NamedPath): string {
+  const name = parseHostname(hostname);
+  const prefix = path === undefined ? undefined : parsePath(path);
+  return JSON.stringify([name.ok ? name.value.hostname : hostname, (prefix?.ok === true ? prefix.value : path) ?? null]);
+}
+
+function keyOfUnknown(item: unknown): string | undefined {
+  if (typeof item !== 'object' || item === null) return undefined;
+  const { hostname, path } = item as { readonly hostname?: unknown; readonly path?: unknown };
+  if (typeof hostname !== 'string' || (path !== undefined && typeof path !== 'string')) return undefined;
+  return askedKey({ hostname, ...(path === undefined ? {} : { path }) });
+}
+
+function sameWish(stored: ForwardingRule, asked: ForwardingRule): boolean {
+  const destination = parseDestination(asked.destination);
+  return stored.destination === (destination.ok ? destination.value.text : asked.destination)
+    && isDeepStrictEqual(stored.originRequest ?? {}, asked.originRequest ?? {});
+}
+
+const describe = ({ hostname, path }: NamedPath): string => `${hostname}${path ?? ''}`;

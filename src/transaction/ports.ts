@@ -41,6 +41,8 @@ export interface OpenJournal {
   append(entries: readonly JournalEntry[]): Promise<void>;
   /** The change is over, one way or the other: its file goes. */
   close(): Promise<void>;
+  /** The change is not over, and another process will go on with it: the file stays, the descriptor goes. */
+  release(): Promise<void>;
 }
 
 export interface JournalRecord<S extends StepData = StepData> {

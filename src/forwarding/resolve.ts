@@ -1,0 +1,124 @@
+import { BlockList, isIP, isIPv6 } from 'node:net';
+import { bracketHost, formatDestination } from '../core/destination.js';
+import type { Warning } from '../core/dns.js';
+import type { RecordedAddress } from '../core/revision.js';
+import type { DeviceAddress, ForwardingRule, ValidRule } from '../core/rule.js';
+import type { WithdrawnAddress } from './change.js';
+import type { AddressResolver } from './ports.js';
+import type { ValidatedRules } from './validate.js';
+
+/** The second stage: devices become addresses. One that has none now does not fail the others: its name answers 503. */
+
+declare const resolved: unique symbol;
+
+export interface ResolvedRule {
+  readonly valid: ValidRule;
+  readonly status: 'live' | 'unresolved';
+  /** What cloudflared gets. */
+  readonly service: string;
+  /** The device's address; absent where the destination is no device, or is unresolved. */
+  readonly address?: string;
+}
+
+/** Made here alone. */
+export interface ResolvedRules {
+  readonly [resolved]: true;
+  readonly zone: string;
+  readonly rules: readonly ResolvedRule[];
+  readonly setAside: readonly ForwardingRule[];
+  readonly addresses: readonly RecordedAddress[];
+  readonly warnings: readonly Warning[];
+}
+
+export interface ResolveOptions {
+  /** What the current revision recorded: an address that is only remembered keeps the time it was seen. */
+  readonly recorded: readonly RecordedAddress[];
+  /** Addresses that are somebody else's now, whatever the resolver remembers. */
+  readonly withdrawn?: readonly WithdrawnAddress[];
+  /** ISO 8601. */
+  readonly now: string;
+}
+
+export const UNRESOLVED_SERVICE = 'http_status:503';
+
+export async function resolveRules(rules: ValidatedRules, resolver: AddressResolver, options: ResolveOptions): Promise<ResolvedRules> {
+  const deviceIds = [...new Set(rules.rules.flatMap(({ destination }) => (destination.kind === 'device' ? [destination.deviceId] : [])))];
+  const answers = deviceIds.length === 0 ? new Map<string, DeviceAddress>() : await resolver.resolve(deviceIds);
+  const addresses = judgeAddresses(deviceIds, answers, options.withdrawn ?? []);
+  const warned = new Set<string>();
+  const warnings: Warning[] = [];
+  const warn = (deviceId: string, warning: Warning): void => {
+    if (!warned.has(deviceId)) warnings.push(warning);
+    warned.add(deviceId);
+  };
+
+  const resolvedRules = rules.rules.map((valid): ResolvedRule => {
+    const { destination, hostname } = valid;
+    if (destination.kind === 'service') return { valid, status: 'live', service: formatDestination(destination) };
+    const answer = addresses.get(destination.deviceId);
+    if (answer?.kind !== 'found') {
+      const reason = answer?.reason ?? 'nobody knows it';
+      warn(destination.deviceId, { code: 'DEVICE_UNRESOLVED', message: `Device ${destination.deviceId} has no address: ${reason}. Its names answer 503.`, hostname });
+      return { valid, status: 'unresolved', service: UNRESOLVED_SERVICE };
+    }
+    if (answer.source === 'last-known') {
+      warn(destination.deviceId, { code: 'DEVICE_ADDRESS_LAST_KNOWN', message: `Device ${destination.deviceId} cannot be looked up now; its last known address ${answer.address} is used.`, hostname });
+    }
+    return { valid, status: 'live', service: `${destination.scheme}://${bracketHost(answer.address)}:${destination.port}`, address: answer.address };
+  });
+  const recorded = [...addresses].flatMap(([deviceId, answer]) => (answer.kind === 'found' ? [record(deviceId, answer, options)] : []));
+  return { zone: rules.zone, rules: resolvedRules, setAside: rules.setAside, addresses: recorded, warnings } as unknown as ResolvedRules;
+}
+
+type Found = Extract<DeviceAddress, { readonly kind: 'found' }>;
+
+function record(deviceId: string, answer: Found, options: ResolveOptions): RecordedAddress {
+  const before = options.recorded.find((entry) => entry.deviceId === deviceId && entry.address === answer.address);
+  const mac = answer.mac ?? before?.mac;
+  return { deviceId, address: answer.address, mac, at: before !== undefined && answer.source === 'last-known' ? before.at : options.now };
+}
+
+/** An address belongs to one device, and is one that a container can have. */
+function judgeAddresses(deviceIds: readonly string[], answers: ReadonlyMap<string, DeviceAddress>, withdrawn: readonly WithdrawnAddress[]): Map<string, DeviceAddress> {
+  const judged = new Map<string, DeviceAddress>();
+  for (const deviceId of deviceIds) {
+    const answer = answers.get(deviceId) ?? { kind: 'unresolved', reason: 'nobody knows it' };
+    judged.set(deviceId, answer.kind === 'found' ? judgeAddress(deviceId, answer, withdrawn) : answer);
+  }
+  const claims = new Map<string, { readonly deviceId: string; readonly remembered: boolean }[]>();
+  for (const [deviceId, answer] of judged) {
+    if (answer.kind === 'found') claims.set(answer.address, [...(claims.get(answer.address) ?? []), { deviceId, remembered: answer.source === 'last-known' }]);
+  }
+  for (const [address, claimants] of claims) {
+    if (claimants.length === 1) continue;
+    const seen = claimants.filter(({ remembered }) => !remembered);
+    const owner = seen.length === 1 ? seen[0]?.deviceId : undefined;
+    for (const { deviceId } of claimants) {
+      if (deviceId !== owner) judged.set(deviceId, { kind: 'unresolved', reason: `another device claims its address ${address}` });
+    }
+  }
+  return judged;
+}
+
+function judgeAddress(deviceId: string, answer: Found, withdrawn: readonly WithdrawnAddress[]): DeviceAddress {
+  if (isIP(answer.address) === 0 || answer.address.includes('%') || isNobodys(answer.address)) {
+    return { kind: 'unresolved', reason: `${JSON.stringify(answer.address)} is no address that a container can have` };
+  }
+  if (withdrawn.some((entry) => entry.deviceId === deviceId && entry.address === answer.address)) {
+    return { kind: 'unresolved', reason: `${answer.address} belongs to somebody else now` };
+  }
+  return answer;
+}
+
+const NOBODYS = new BlockList();
+NOBODYS.addSubnet('0.0.0.0', 8, 'ipv4');
+NOBODYS.addSubnet('127.0.0.0', 8, 'ipv4');
+NOBODYS.addSubnet('224.0.0.0', 3, 'ipv4'); // multicast, reserved, broadcast
+NOBODYS.addAddress('::', 'ipv6');
+NOBODYS.addAddress('::1', 'ipv6');
+NOBODYS.addSubnet('::ffff:0:0', 96, 'ipv6'); // IPv4 in disguise
+NOBODYS.addSubnet('fe80::', 10, 'ipv6'); // means nothing without an interface
+NOBODYS.addSubnet('ff00::', 8, 'ipv6');
+
+/** Loopback above all: a lease file that says 127.0.0.1 must not publish the host itself. */
+const isNobodys = (address: string): boolean => NOBODYS.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');

@@ -1,0 +1,22 @@
+import type { StepData } from './ports.js';
+
+/** Carries out one kind of step. */
+export interface Executor<S extends StepData> {
+  /** The result is journalled: JSON, no secrets. Idempotent: a later process may run it again. Gives up when the signal aborts. */
+  run(step: S, signal: AbortSignal): Promise<unknown>;
+  /** Takes the step back. Idempotent; also called for a step that had begun and is not known to be done. */
+  undo(step: S, signal: AbortSignal): Promise<void>;
+  /** What it makes ends with the process: another one that finishes the change runs it again, unless it is committed. */
+  readonly volatile?: true;
+}
+
+/** One executor a kind: a plan with a step that nobody carries out does not compile. */
+export type Executors<S extends StepData> = { readonly [K in S['kind']]: Executor<Extract<S, { readonly kind: K }>> };
+
+export function executorOf<S extends StepData>(executors: Executors<S>, step: S): Executor<S> {
+  const executor: unknown = executors[step.kind as S['kind']];
+  return executor as Executor<S>;
+}
+
+/** For steps that only look, or whose effect is taken back by another step. */
+export const nothingToUndo = async (): Promise<void> => {};
