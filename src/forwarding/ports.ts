@@ -29,8 +29,11 @@ export interface Connectors {
   start(revision: number): Promise<ConnectorHandle>;
   /** Resolves when `/ready` is 200 and `/config` shows these rules; rejects with the classified failure or CONNECTOR_NOT_READY. */
   verify(handle: ConnectorHandle, expected: readonly IngressRule[], signal: AbortSignal): Promise<void>;
-  /** From now on this one is kept alive (restart, backoff) on its revision, and no other is restarted. */
-  promote(handle: ConnectorHandle): void;
+  /**
+   * From now on the connector on this revision is kept alive (restart, backoff), and no other is restarted. Where none
+   * runs on it one is started; failures of that start are the supervision's, not the caller's. Idempotent.
+   */
+  promote(revision: number): void;
   /** SIGTERM, once; resolves when it has unregistered or ended. It drains on in the background. */
   retire(handle: ConnectorHandle): Promise<void>;
   /** SIGTERM and waits for the end, force at the stop timeout: for `replace=restart`. */
