@@ -19,8 +19,16 @@ interface Entry<Rule> {
   hits: number;
 }
 
+/** What can be said of every script, whatever its rules do. */
+export interface FaultRegister {
+  /** How many cases that fault has met; undefined where there is none of that id. */
+  hitsOf(id: string): number | undefined;
+  /** One, or all where no id is given. True if there was one. */
+  remove(id?: string): boolean;
+}
+
 /** Scripted faults of one kind of thing, in the order in which they were added. */
-export class FaultScript<Rule extends FaultTiming> {
+export class FaultScript<Rule extends FaultTiming> implements FaultRegister {
   #entries: Entry<Rule>[] = [];
   #lastId = 0;
   readonly #name: string;
@@ -54,7 +62,10 @@ export class FaultScript<Rule extends FaultTiming> {
     return this.#entries.map(({ id, rule, hits }) => ({ ...rule, id, hits }));
   }
 
-  /** One, or all where no id is given. True if there was one. */
+  hitsOf(id: string): number | undefined {
+    return this.#entries.find((entry) => entry.id === id)?.hits;
+  }
+
   remove(id?: string): boolean {
     const before = this.#entries.length;
     this.#entries = this.#entries.filter((entry) => id !== undefined && entry.id !== id);
