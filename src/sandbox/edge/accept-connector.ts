@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { type ClientHttp2Session, connect } from 'node:http2';
-import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { StructReader } from './capnp/message-reader.js';
 import type { WritePayload } from './capnp/rpc-frames.js';
@@ -30,15 +29,15 @@ export interface AcceptContext {
 
 /**
  * A connector has dialled: it serves HTTP/2 on this socket and we are its client. Opens the control stream and
- * answers the calls on it, until the connection is over. `raw` is the TCP socket under the TLS one.
+ * answers the calls on it, until the connection is over.
  */
-export function acceptConnector(socket: TLSSocket, raw: Socket, context: AcceptContext): void {
+export function acceptConnector(socket: TLSSocket, context: AcceptContext): void {
   const session = connect(`https://${EDGE_SERVER_NAME}`, {
     createConnection: () => socket,
     maxSessionMemory: SESSION_MEMORY_MB,
     settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES },
   });
-  const calls = new RegistrationCalls(session, raw, context);
+  const calls = new RegistrationCalls(session, context);
   const deadline = setTimeout(() => session.destroy(), REGISTRATION_TIMEOUT_MS).unref();
   session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
   // Every way a session can fail ends in 'close', which is all that matters here.
@@ -61,14 +60,12 @@ export function acceptConnector(socket: TLSSocket, raw: Socket, context: AcceptC
 /** What a connector may ask for on its control stream. */
 class RegistrationCalls {
   readonly #session: ClientHttp2Session;
-  readonly #raw: Socket;
   readonly #context: AcceptContext;
   #link: EdgeLink | undefined;
   #asked = false;
 
-  constructor(session: ClientHttp2Session, raw: Socket, context: AcceptContext) {
+  constructor(session: ClientHttp2Session, context: AcceptContext) {
     this.#session = session;
-    this.#raw = raw;
     this.#context = context;
   }
 
@@ -109,7 +106,7 @@ class RegistrationCalls {
     const connectionId = randomUUID();
     // The connector may be gone while its secret was being looked at: then there is nothing to register.
     if (!this.#session.closed && !this.#session.destroyed) {
-      this.#link = new EdgeLink(connectionId, this.#session, this.#raw, request);
+      this.#link = new EdgeLink(connectionId, this.#session, request);
       registry.add(this.#link);
     }
     return writeAnswer({ kind: 'connected', connectionId, location, remotelyManaged: verdict.remotelyManaged ?? false });

@@ -1,5 +1,4 @@
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
-import type { Socket } from 'node:net';
 import type { ConnectorInfo, EdgeConnection, RegistrationRequest } from './ports.js';
 
 /** How long a connector that has unregistered may take to close its control stream before we stop waiting for it. */
@@ -13,7 +12,6 @@ export class EdgeLink {
   lastTurn = 0;
   readonly #id: string;
   readonly #session: ClientHttp2Session;
-  readonly #socket: Socket;
   readonly #connIndex: number;
   readonly #connector: ConnectorInfo;
   readonly #originIp: string;
@@ -23,10 +21,9 @@ export class EdgeLink {
   /** The last words on the control stream must be out before the connection may go. */
   #controlClosed = false;
 
-  constructor(id: string, session: ClientHttp2Session, socket: Socket, request: RegistrationRequest) {
+  constructor(id: string, session: ClientHttp2Session, request: RegistrationRequest) {
     this.#id = id;
     this.#session = session;
-    this.#socket = socket;
     this.tunnelId = request.tunnelId;
     this.#connector = request.connector;
     this.connectorId = request.connector.connectorId;
@@ -81,7 +78,6 @@ export class EdgeLink {
 
   /** As a lost network: at once, whatever is in flight. */
   cut(): void {
-    this.#socket.resetAndDestroy();
     this.#session.destroy();
   }
 

@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { createServer as createTlsServer } from 'node:tls';
 import { acceptConnector } from './accept-connector.js';
 import { ConnectionRegistry } from './connection-registry.js';
 import type { DialMode, Edge, EdgeOptions } from './ports.js';
@@ -11,25 +11,23 @@ const MAX_SOCKETS = 1024;
 /** Starts the connectors' side of the edge. It listens when the promise resolves. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const host = options.host ?? '127.0.0.1';
-  const secureContext = createSecureContext({ key: options.key, cert: options.cert });
   const registry = new ConnectionRegistry();
   const location = options.location ?? 'LAX';
   const context = { registry, authorize: options.authorize, location };
   const sockets = new Set<Socket>();
   let mode: DialMode = 'serve';
 
-  const accept = (raw: Socket): void => {
-    sockets.add(raw);
-    raw.once('close', () => sockets.delete(raw));
+  // Never listens itself: the dial mode decides which sockets get to the handshake. Failed ones it closes by itself.
+  const tls = createTlsServer({ key: options.key, cert: options.cert, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, (socket) => acceptConnector(socket, context));
+
+  const accept = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
     // A peer that resets or vanishes is its own business; 'close' follows.
-    raw.on('error', () => raw.destroy());
-    if (mode === 'reset' || sockets.size > MAX_SOCKETS) {
-      raw.resetAndDestroy();
-    } else if (mode === 'serve') {
-      raw.setNoDelay(true);
-      startTls(raw, secureContext, (socket) => acceptConnector(socket, raw, context));
-    }
+    socket.on('error', () => socket.destroy());
+    if (mode === 'reset' || sockets.size > MAX_SOCKETS) socket.resetAndDestroy();
     // In a blackhole it is kept and never read.
+    else if (mode !== 'blackhole') tls.emit('connection', socket.setNoDelay(true));
   };
 
   const listeners: Listener[] = [];
@@ -53,21 +51,6 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       await Promise.all(stopped);
     },
   };
-}
-
-/** The handshake of the server's side; one that fails or dawdles is cut off. */
-function startTls(raw: Socket, secureContext: ReturnType<typeof createSecureContext>, onSecure: (socket: TLSSocket) => void): void {
-  const socket = new TLSSocket(raw, { isServer: true, secureContext });
-  const deadline = setTimeout(() => raw.destroy(), HANDSHAKE_TIMEOUT_MS).unref();
-  socket.on('error', () => raw.destroy());
-  socket.once('close', () => {
-    clearTimeout(deadline);
-    raw.destroy();
-  });
-  socket.once('secure', () => {
-    clearTimeout(deadline);
-    onSecure(socket);
-  });
 }
 
 /** A listening port that can be given up and taken again, leaving the connections that came through it alone. */
