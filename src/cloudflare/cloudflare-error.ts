@@ -33,11 +33,11 @@ export class CloudflareError extends SupervisorError {
 }
 
 /** The token is known, and may not do this: as far as can be told, since 401 and 403 look alike with code 10000. */
-export const isForbidden = (error: unknown): error is CloudflareError =>
+export const isForbidden = (error: unknown): boolean =>
   error instanceof CloudflareError && (error.status === 403 || (error.status === 401 && error.apiCodes.includes(10_000)));
 
-export const isGone = (error: unknown): error is CloudflareError => error instanceof CloudflareError && error.status === 404;
+export const isGone = (error: unknown): boolean => error instanceof CloudflareError && error.status === 404;
 
 /** A, AAAA or CNAME exists at this name (81053, 81054), the very record exists (81057, 81058), or any conflict. */
-export const isExistingRecord = (error: unknown): error is CloudflareError =>
+export const isExistingRecord = (error: unknown): boolean =>
   error instanceof CloudflareError && (error.status === 409 || error.apiCodes.some((code) => [81_053, 81_054, 81_057, 81_058].includes(code)));

@@ -3,7 +3,8 @@ import type { CloudflareClient } from './client.js';
 
 /** The ledger on disk (state/). Reads are from memory; a write is on disk when it resolves. */
 export interface DnsLedger {
-  entries(): readonly LedgerEntry[];
+  list(): readonly LedgerEntry[];
+  /** The same object until it is replaced. */
   get(hostname: string): LedgerEntry | undefined;
   /** Adds or replaces the entry of this hostname. */
   put(entry: LedgerEntry): Promise<void>;
@@ -22,10 +23,10 @@ export type RouteDns = (
 /** One zone, with the certificate that opens it. */
 export interface ZoneAccess {
   readonly zoneId: string;
+  /** Undefined where only the certificate is left: nothing is routed in such a zone. */
+  readonly domain: string | undefined;
   readonly client: CloudflareClient;
   readonly routeDns: RouteDns;
-  /** This machine joined the tunnel: it deletes no record. */
-  readonly joined: boolean;
 }
 
 /** Finds the certificate of a zone: staged, in use, or retired. Undefined where we have none any more. */

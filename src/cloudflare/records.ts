@@ -14,6 +14,9 @@ export interface RecordDraft {
   readonly comment: string;
 }
 
+/** What makes the same record again. */
+export const draftOf = ({ name, type, content, proxied, ttl, comment }: DnsRecord): RecordDraft => ({ name, type, content, proxied, ttl, comment });
+
 export interface RecordsApi {
   /** All records at exactly this name, of every type: one request. */
   listAt(zoneId: string, name: string, signal: AbortSignal): Promise<readonly DnsRecord[]>;

@@ -102,7 +102,7 @@ const isAlive = (tunnel: { readonly deleted_at: string | undefined }): boolean =
 
 /** The certificate's token exists to manage tunnels: where it may not, it is not accepted any more. */
 function refuseToken(thrown: unknown): unknown {
-  return isForbidden(thrown) ? new SupervisorError('ORIGIN_CERT_REFUSED', thrown.message, { cause: thrown }) : thrown;
+  return thrown instanceof CloudflareError && isForbidden(thrown) ? new SupervisorError('ORIGIN_CERT_REFUSED', thrown.message, { cause: thrown }) : thrown;
 }
 
 async function guard<T>(run: () => Promise<T>): Promise<T> {

@@ -33,5 +33,8 @@ export interface OriginCert {
   readonly endpoint: string | undefined;
 }
 
+/** Below it, every tunnel has a name that proxied CNAMEs point at. */
+export const TUNNEL_DOMAIN = 'cfargotunnel.com';
+
 /** The name a proxied CNAME points at. */
-export const tunnelTarget = (tunnelId: string): string => `${tunnelId}.cfargotunnel.com`;
+export const tunnelTarget = (tunnelId: string): string => `${tunnelId}.${TUNNEL_DOMAIN}`;

@@ -1,0 +1,154 @@
+import { toIso, type Clock } from '../core/clock.js';
+import { withDeadline } from '../core/deadline.js';
+import type { DnsChange, DnsPlan, LedgerEntry, Warning } from '../core/dns.js';
+import type { Emit } from '../core/events.js';
+import { isForbidden } from './cloudflare-error.js';
+import { namesToObserve, planDns, type DnsWanted, type Observed } from './dns-plan.js';
+import { checkDrift, type DriftReport } from './drift.js';
+import { createMutex } from './mutex.js';
+import { createObservations, observeNames } from './observations.js';
+import type { DnsLedger, OpenZone } from './ports.js';
+import { adoptRecord, createRecord, takeOverRecord, updateRecord } from './publish-record.js';
+import { entryOf, needZone, toDnsError, type RecordContext } from './record-context.js';
+import { undoChange } from './undo-change.js';
+import { withdrawRecord } from './withdraw-record.js';
+
+/** A plan reads what is there; where Cloudflare is away that long, the change is refused. */
+export const PLAN_TIMEOUT_MS = 30_000;
+
+export interface DnsRecordsOptions {
+  readonly ledger: DnsLedger;
+  readonly openZone: OpenZone;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+export interface ChangeResult {
+  readonly warnings: readonly Warning[];
+}
+
+/** `DnsRecords` of forwarding/ports.ts, and the check of drift, which works on the same records. */
+export interface CloudflareDnsRecords {
+  plan(wanted: DnsWanted & { readonly domain: string }): Promise<DnsPlan>;
+  execute(change: DnsChange, signal: AbortSignal): Promise<ChangeResult>;
+  undo(change: DnsChange, signal: AbortSignal): Promise<ChangeResult>;
+  owe(change: DnsChange): Promise<void>;
+  stateOf(hostname: string): string;
+  /** One listing of this zone: repairs what is ours, reports what is not, removes what is owed, in every zone. */
+  checkDrift(zoneId: string, signal: AbortSignal): Promise<DriftReport>;
+}
+
+export function createDnsRecords({ ledger, openZone, emit, clock }: DnsRecordsOptions): CloudflareDnsRecords {
+  const context: RecordContext = { ledger, openZone, emit, clock, observations: createObservations(clock), withdrawing: new Map(), readOnly: new WeakSet() };
+  // Two changes of one record at once would each find the other's half.
+  const exclusively = createMutex();
+  const reported = new Map<string, string>();
+
+  return {
+    async plan(wanted) {
+      const names = namesToObserve(wanted, ledger.list());
+      const observed = names.length === 0 ? new Map<string, never>() : await observe(context, wanted.zoneId, names);
+      const plan = planDns(wanted, ledger.list(), observed);
+      noteWithdrawals(context, plan);
+      return plan;
+    },
+    execute: (change, signal) =>
+      exclusively(async () => {
+        try {
+          return { warnings: await carryOut(context, change, signal) };
+        } catch (thrown) {
+          throw toDnsError(thrown, change.hostname);
+        } finally {
+          context.observations.forget(change.hostname);
+        }
+      }),
+    undo: (change, signal) =>
+      exclusively(async () => {
+        context.observations.forget(change.hostname);
+        return { warnings: await undoChange(context, change, signal) };
+      }),
+    owe: (change) => exclusively(() => oweRemoval(context, change)),
+    stateOf: (hostname) => describeState(ledger.get(hostname)),
+    checkDrift: (zoneId, signal) => checkDrift({ ...context, exclusively, reported }, zoneId, signal),
+  };
+}
+
+/** One by kind: a kind that is missing here does not compile. */
+const EXECUTORS: { readonly [K in DnsChange['kind']]: (context: RecordContext, change: Extract<DnsChange, { readonly kind: K }>, signal: AbortSignal) => Promise<readonly Warning[]> } = {
+  'create-record': createRecord,
+  'update-record': updateRecord,
+  'take-over-record': takeOverRecord,
+  'adopt-record': adoptRecord,
+  'delete-record': (context, change, signal) => withdrawRecord(context, change.entry, signal),
+  'forget-record': (context, change) => forgetRecord(context, change.entry),
+};
+
+function carryOut(context: RecordContext, change: DnsChange, signal: AbortSignal): Promise<readonly Warning[]> {
+  const execute = EXECUTORS[change.kind] as (context: RecordContext, change: DnsChange, signal: AbortSignal) => Promise<readonly Warning[]>;
+  return execute(context, change, signal);
+}
+
+async function forgetRecord(context: RecordContext, entry: LedgerEntry): Promise<readonly Warning[]> {
+  await context.ledger.remove(entry.hostname);
+  return [{ code: 'DNS_RECORD_LEFT', hostname: entry.hostname, message: `The DNS record of ${entry.hostname} stays: this machine joined the tunnel, and others may serve the name.` }];
+}
+
+async function observe(context: RecordContext, zoneId: string, names: readonly string[]): Promise<Observed> {
+  const access = await needZone(context, zoneId);
+  try {
+    const found = await withDeadline(context.clock, PLAN_TIMEOUT_MS, undefined, (signal) => observeNames(access.client.records, zoneId, names, signal));
+    context.observations.put(zoneId, found);
+    return found;
+  } catch (thrown) {
+    if (isForbidden(thrown)) return 'unreadable';
+    throw thrown;
+  }
+}
+
+function noteWithdrawals(context: RecordContext, plan: DnsPlan): void {
+  context.withdrawing.clear();
+  for (const change of plan.withdraw) {
+    if (change.kind !== 'delete-record') continue;
+    const { zoneId } = change.entry;
+    context.withdrawing.set(zoneId, new Set([...(context.withdrawing.get(zoneId) ?? []), change.hostname]));
+  }
+}
+
+/** What could not be removed, or not be undone, is removed by a later check of drift. */
+async function oweRemoval(context: RecordContext, change: DnsChange): Promise<void> {
+  switch (change.kind) {
+    case 'delete-record':
+      await context.ledger.put({ ...change.entry, removalOwed: true });
+      break;
+    case 'forget-record':
+      await context.ledger.remove(change.hostname);
+      break;
+    case 'create-record':
+    case 'take-over-record': {
+      const { hostname, zoneId, content } = change;
+      const known = entryOf(context, hostname, zoneId);
+      await context.ledger.put({
+        hostname, zoneId, content,
+        recordId: known?.content === content ? known.recordId : undefined,
+        createdAt: known?.createdAt ?? toIso(context.clock.now()),
+        previous: change.kind === 'take-over-record' ? change.previous : (known?.previous ?? []),
+        adopted: false,
+        removalOwed: true,
+      });
+      break;
+    }
+    case 'update-record':
+    case 'adopt-record':
+      // The record was there before and stays; the next plan finds it as it is.
+      break;
+  }
+}
+
+function describeState(entry: LedgerEntry | undefined): string {
+  if (entry === undefined) return 'none';
+  if (entry.removalOwed) return 'owed';
+  if (entry.previous.length > 0) return 'taken-over';
+  if (entry.adopted) return 'adopted';
+  // Made through `route dns`: seen by nobody, and not ours to remove.
+  return entry.recordId === undefined ? 'unmanaged' : 'created';
+}

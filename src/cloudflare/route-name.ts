@@ -1,0 +1,41 @@
+import { toIso } from '../core/clock.js';
+import type { DnsRecord, Warning } from '../core/dns.js';
+import { SupervisorError } from '../core/errors.js';
+import { TUNNEL_DOMAIN } from '../core/tunnel.js';
+import type { ZoneAccess } from './ports.js';
+import { entryOf, type RecordContext } from './record-context.js';
+
+export interface RouteRequest {
+  readonly hostname: string;
+  readonly content: string;
+  /** Replace what is there: only when asked to, or when it was read and is ours. */
+  readonly overwrite: boolean;
+  readonly previous: readonly DnsRecord[];
+}
+
+/**
+ * Has the server make the record, where the token may not edit DNS. Outside the zone the server would append the zone
+ * and say success, so the name is checked before, and its answer after.
+ */
+export async function routeName(context: RecordContext, access: ZoneAccess, request: RouteRequest, signal: AbortSignal): Promise<readonly Warning[]> {
+  const { hostname, content } = request;
+  const { domain } = access;
+  if (domain === undefined || (hostname !== domain && !hostname.endsWith(`.${domain}`))) {
+    throw new SupervisorError('DNS_FORBIDDEN', `The certificate does not let us edit DNS records, and ${hostname} is not in its zone${domain === undefined ? '' : ` ${domain}`}.`);
+  }
+  context.observations.forget(hostname);
+  const routed = await access.routeDns({ tunnelId: content.slice(0, -(TUNNEL_DOMAIN.length + 1)), hostname, overwrite: request.overwrite }, signal);
+  if (routed.hostname.toLowerCase().replace(/\.$/, '') !== hostname) {
+    throw new SupervisorError('DNS_MISROUTED', `Cloudflare routed ${routed.hostname} when asked for ${hostname}; the record of ${routed.hostname} is left.`);
+  }
+  await context.ledger.put({
+    hostname, zoneId: access.zoneId, content,
+    recordId: undefined,
+    createdAt: entryOf(context, hostname, access.zoneId)?.createdAt ?? toIso(context.clock.now()),
+    previous: request.previous,
+    adopted: false,
+    removalOwed: false,
+  });
+  context.emit('dns.created', { hostname, content });
+  return [];
+}

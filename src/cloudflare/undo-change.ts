@@ -1,0 +1,91 @@
+import { toIso } from '../core/clock.js';
+import type { DnsChange, LedgerEntry, Warning } from '../core/dns.js';
+import { createCname, takeOverRecord } from './publish-record.js';
+import { entryOf, needZone, readName, tryEdit, type RecordContext } from './record-context.js';
+import { isOurs, isRival, leadsTo } from './record-ownership.js';
+import { withdrawRecord } from './withdraw-record.js';
+
+type Of<K extends DnsChange['kind']> = Extract<DnsChange, { readonly kind: K }>;
+
+/** One by kind: a kind that is missing here does not compile. */
+const UNDOS: { readonly [K in DnsChange['kind']]: (context: RecordContext, change: Of<K>, signal: AbortSignal) => Promise<readonly Warning[]> } = {
+  'create-record': (context, change, signal) => withdrawRecord(context, entryMadeBy(context, change), signal),
+  'take-over-record': (context, change, signal) => withdrawRecord(context, entryMadeBy(context, change), signal),
+  'update-record': pointBack,
+  'adopt-record': letGo,
+  'delete-record': (context, change, signal) => putBack(context, change.entry, signal),
+  'forget-record': remember,
+};
+
+/** Takes one change back, whether it was carried out, partly or not at all: what is there decides. */
+export function undoChange(context: RecordContext, change: DnsChange, signal: AbortSignal): Promise<readonly Warning[]> {
+  const undo = UNDOS[change.kind] as (context: RecordContext, change: DnsChange, signal: AbortSignal) => Promise<readonly Warning[]>;
+  return undo(context, change, signal);
+}
+
+async function remember(context: RecordContext, change: Of<'forget-record'>): Promise<readonly Warning[]> {
+  await context.ledger.put(change.entry);
+  return [];
+}
+
+/** What the ledger holds after this change; made up where the change was cut off before it wrote. */
+function entryMadeBy(context: RecordContext, change: Of<'create-record' | 'take-over-record'>): LedgerEntry {
+  const { hostname, zoneId, content } = change;
+  const known = entryOf(context, hostname, zoneId);
+  if (known !== undefined && known.content === content) return known;
+  return {
+    hostname, zoneId, content,
+    recordId: undefined,
+    createdAt: toIso(context.clock.now()),
+    previous: change.kind === 'take-over-record' ? change.previous : [],
+    adopted: false,
+    removalOwed: false,
+  };
+}
+
+async function pointBack(context: RecordContext, change: Of<'update-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
+  const { hostname, zoneId, recordId, content, previousContent } = change;
+  const access = await needZone(context, zoneId);
+  const rivals = (await readName(context, access, hostname, signal))?.filter(isRival);
+  context.observations.forget(hostname);
+  const current = rivals?.length === 1 ? rivals[0] : undefined;
+  if (current !== undefined && current.id === recordId && leadsTo(current, content)) {
+    const edited = await tryEdit(context, access, () => access.client.records.update(zoneId, recordId, { content: previousContent }, signal));
+    if (edited === undefined) return left(hostname, content);
+  } else if (rivals === undefined) {
+    return left(hostname, content);
+  }
+  const known = entryOf(context, hostname, zoneId);
+  if (known !== undefined) await context.ledger.put({ ...known, content: previousContent });
+  return [];
+}
+
+/** Adopted for the first time: forgotten. Ours before, its removal owed: owed again. */
+async function letGo(context: RecordContext, change: Of<'adopt-record'>): Promise<readonly Warning[]> {
+  const known = entryOf(context, change.hostname, change.zoneId);
+  if (known === undefined || known.recordId !== change.recordId) return [];
+  if (known.adopted) await context.ledger.remove(change.hostname);
+  else await context.ledger.put({ ...known, removalOwed: true });
+  return [];
+}
+
+async function putBack(context: RecordContext, entry: LedgerEntry, signal: AbortSignal): Promise<readonly Warning[]> {
+  const { hostname, zoneId, content, previous } = entry;
+  const access = await needZone(context, zoneId);
+  const rivals = (await readName(context, access, hostname, signal))?.filter(isRival);
+  context.observations.forget(hostname);
+  if (rivals === undefined) return left(hostname, content);
+  if (rivals.some((record) => isOurs(record, entry))) {
+    await context.ledger.put({ ...entry, removalOwed: false });
+    return [];
+  }
+  if (rivals.length > 0) return takeOverRecord(context, { kind: 'take-over-record', hostname, zoneId, content, previous, via: 'api' }, signal);
+  const created = await tryEdit(context, access, () => createCname(context, access, hostname, content, signal));
+  if (created === undefined) return left(hostname, content);
+  await context.ledger.put({ ...entry, recordId: created.done.id, removalOwed: false });
+  return [];
+}
+
+const left = (hostname: string, content: string): readonly Warning[] => [
+  { code: 'DNS_RECORD_LEFT', hostname, message: `The DNS record of ${hostname} could not be set back from ${content}: the certificate does not allow it.` },
+];
