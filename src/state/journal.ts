@@ -1,0 +1,138 @@
+import { open, readdir, readFile, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock, type Clock } from '../core/clock.js';
+import { SupervisorError } from '../core/errors.js';
+import type { Emit } from '../core/events.js';
+import { removeDurably, syncDirectory, toStorageError } from '../host/atomic-file.js';
+import type { BasePaths } from '../host/base-paths.js';
+import type { JournalRecord, JournalStore, OpenJournal } from '../transaction/ports.js';
+import { entryLines, headerLine, parseJournal } from './journal-lines.js';
+import { setAside } from './set-aside.js';
+
+const SUFFIX = '.jsonl';
+
+/**
+ * One file of JSON lines for each change under way: `journal/<change>.jsonl`, the first line its header. Every line is
+ * on disk when the call resolves; a change that is over has no file.
+ */
+export function createJournalStore(paths: BasePaths, emit: Emit, clock: Clock = systemClock): JournalStore {
+  const refuseNewer = (path: string): never => {
+    throw new SupervisorError('DOCUMENT_NEWER', `${path} was written by a newer version of this program`);
+  };
+
+  /** Undefined, with the file out of the way, where nothing can be done with it. */
+  const readRecord = async (path: string): Promise<JournalRecord | undefined> => {
+    const parsed = parseJournal(await readWhole(path));
+    if (parsed.kind === 'journal') return parsed.record;
+    if (parsed.kind === 'newer') return refuseNewer(path);
+    if (parsed.kind === 'not-begun') {
+      await removeDurably(path);
+      return undefined;
+    }
+    const aside = await setAside(path, 'corrupt', clock.now());
+    emit('document.restored', { file: path, setAsideAs: aside ?? '', problem: parsed.problem });
+    return undefined;
+  };
+
+  return {
+    open: async (header) => {
+      const path = paths.journal(header.change);
+      const handle = await openFile(path, 'wx');
+      const journal = openJournal(path, handle, 0);
+      try {
+        await journal.write(headerLine(header));
+        await syncDirectory(paths.journalDir);
+        return journal;
+      } catch (error) {
+        await journal.close().catch(ignore);
+        throw error;
+      }
+    },
+    unfinished: async () => {
+      const names = (await listDirectory(paths.journalDir)).filter((name) => name.endsWith(SUFFIX)).sort();
+      const records: JournalRecord[] = [];
+      for (const name of names) {
+        const record = await readRecord(join(paths.journalDir, name));
+        if (record !== undefined) records.push(record);
+      }
+      return records;
+    },
+    reopen: async (change) => {
+      const path = paths.journal(change);
+      const parsed = parseJournal(await readWhole(path));
+      if (parsed.kind === 'newer') return refuseNewer(path);
+      if (parsed.kind !== 'journal') throw new SupervisorError('DOCUMENT_CORRUPT', `${path} holds no change that could go on`);
+      return openJournal(path, await openFile(path, 'r+'), parsed.wholeBytes);
+    },
+  };
+}
+
+interface WritableJournal extends OpenJournal {
+  write(line: string): Promise<void>;
+}
+
+/** `length` is how far the file is good: each line is written there, over what a failed or torn one may have left. */
+function openJournal(path: string, handle: FileHandle, length: number): WritableJournal {
+  let good = length;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const writeNow = async (line: string): Promise<void> => {
+    const bytes = Buffer.from(line);
+    try {
+      await handle.truncate(good);
+      for (let done = 0; done < bytes.length;) done += (await handle.write(bytes, done, bytes.length - done, good + done)).bytesWritten;
+      await handle.datasync();
+      good += bytes.length;
+    } catch (error) {
+      throw toStorageError(error, path);
+    }
+  };
+  const write = async (line: string): Promise<void> => {
+    const turn = last.then(async () => writeNow(line), async () => writeNow(line));
+    last = turn;
+    return turn;
+  };
+
+  const release = async (): Promise<void> => {
+    await last.catch(ignore);
+    await handle.close();
+  };
+
+  return {
+    write,
+    append: async (entries) => write(entryLines(entries)),
+    close: async () => {
+      await release();
+      await removeDurably(path);
+    },
+    release,
+  };
+}
+
+async function openFile(path: string, flags: 'wx' | 'r+'): Promise<FileHandle> {
+  try {
+    return await open(path, flags, 0o600);
+  } catch (error) {
+    throw toStorageError(error, path, 'open');
+  }
+}
+
+async function readWhole(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw toStorageError(error, path, 'read');
+  }
+}
+
+async function listDirectory(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    throw toStorageError(error, directory, 'read');
+  }
+}
+
+function ignore(): void {
+  // Whoever made the call has its failure.
+}
