@@ -1,0 +1,258 @@
+import { failure } from './failures.js';
+import { announce, idOf, isOver } from './machine.js';
+import type { Context, Effect, Machine, Message, StopHow } from './machine.js';
+import { adoptMachine, dueAt, newMachine, startMachine, step } from './state-machine.js';
+
+/**
+ * All connectors of one base directory. Pure. Rules that hold after every message:
+ * - at most one is kept (restarted when it ends): the last one promoted;
+ * - a replacement takes over only when it is ready; what it replaces ends after that;
+ * - orphans end when the kept one is ready, not before.
+ */
+export interface Fleet {
+  readonly slots: readonly Slot[];
+  readonly nextId: number;
+  /** Stopping: nothing is started any more. */
+  readonly closing: boolean;
+  /** Whether two connectors may run side by side for a replacement. */
+  readonly overlap: boolean;
+  readonly replacement: { readonly key: number; readonly of: number; readonly deadlineAt: number } | undefined;
+  readonly replacementNotBefore: number;
+}
+
+export interface Slot {
+  /** The id of its first life. */
+  readonly key: number;
+  /** Who started it: somebody's transaction or the daemon; we, to replace a lost one; an earlier supervisor. */
+  readonly role: 'own' | 'replacement' | 'orphan';
+  /** Ids of its latest lives. */
+  readonly lives: readonly number[];
+  /** Keys of the connectors whose place it took: who holds a handle of one of them means this one. */
+  readonly inherits: readonly number[];
+  readonly machine: Machine;
+  /** Told to end: forgotten when it has. */
+  readonly dismissed: boolean;
+}
+
+export type FleetMessage =
+  | { readonly type: 'start'; readonly revision: number }
+  | { readonly type: 'adopt'; readonly revision: number; readonly pid: number }
+  /** To the connector that has, or had, the life of the message. */
+  | { readonly type: 'life'; readonly message: Message & { readonly id: number } }
+  /** The connector on this revision is the kept one; where there is none it is started. */
+  | { readonly type: 'promote'; readonly revision: number }
+  /** Also those that took the place of this one. */
+  | { readonly type: 'dismiss'; readonly key: number; readonly how: StopHow }
+  | { readonly type: 'close' }
+  | { readonly type: 'tick' };
+
+export type FleetEffect = Exclude<Effect, { type: 'replace' }>;
+export type FleetContext = Omit<Context, 'nextId'>;
+
+export interface FleetStep {
+  readonly fleet: Fleet;
+  readonly effects: readonly FleetEffect[];
+}
+
+export const newFleet = (overlap: boolean): Fleet =>
+  ({ slots: [], nextId: 1, closing: false, overlap, replacement: undefined, replacementNotBefore: 0 });
+
+export const keptSlot = (fleet: Fleet): Slot | undefined => fleet.slots.find((slot) => slot.machine.kept);
+
+/** Those that a handle with this id means, newest last. */
+export const slotsOf = (fleet: Fleet, id: number): readonly Slot[] =>
+  fleet.slots.filter((slot) => slot.key === id || slot.inherits.includes(id));
+
+/** Lives and predecessors that are remembered: for what is still said of them. */
+const REMEMBERED = 16;
+
+export function stepFleet(fleet: Fleet, message: FleetMessage, context: FleetContext): FleetStep {
+  const work = new Work(fleet, context);
+  work.apply(message);
+  work.settle();
+  return work.result();
+}
+
+export function fleetDueAt(fleet: Fleet): number | undefined {
+  const times = [...fleet.slots.map((slot) => dueAt(slot.machine)), fleet.replacement?.deadlineAt].filter((at) => at !== undefined);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** One step in the making. Mutable for its own short life; nothing of it escapes but the result. */
+class Work {
+  #fleet: Fleet;
+  readonly #context: FleetContext;
+  readonly #effects: FleetEffect[] = [];
+
+  constructor(fleet: Fleet, context: FleetContext) {
+    this.#fleet = fleet;
+    this.#context = context;
+  }
+
+  result(): FleetStep {
+    return { fleet: this.#fleet, effects: this.#effects };
+  }
+
+  apply(message: FleetMessage): void {
+    switch (message.type) {
+      case 'start':
+        this.#start(message.revision, false, 'own');
+        return;
+      case 'adopt': {
+        const key = this.#fleet.nextId;
+        const machine = adoptMachine(message.revision, message.pid, this.#inner());
+        this.#add({ key, role: 'orphan', lives: [key], inherits: [], machine, dismissed: false });
+        this.#effects.push(announce(machine.phase, { event: 'connector.adopted' }));
+        return;
+      }
+      case 'life': {
+        const owner = this.#fleet.slots.find((slot) => slot.lives.includes(message.message.id));
+        if (owner !== undefined) this.#tell(owner.key, message.message);
+        return;
+      }
+      case 'promote':
+        this.#promote(message.revision);
+        return;
+      case 'dismiss': {
+        for (const slot of slotsOf(this.#fleet, message.key)) this.#dismiss(slot.key, message.how);
+        return;
+      }
+      case 'close': {
+        this.#fleet = { ...this.#fleet, closing: true, replacement: undefined };
+        for (const slot of this.#fleet.slots) this.#dismiss(slot.key, 'drain');
+        return;
+      }
+      case 'tick':
+        for (const slot of this.#fleet.slots) this.#tell(slot.key, { type: 'tick' });
+    }
+  }
+
+  /** The rules that hold after every message. */
+  settle(): void {
+    this.#settleReplacement();
+    if (keptSlot(this.#fleet)?.machine.phase.name === 'ready') {
+      for (const slot of this.#fleet.slots) if (slot.role === 'orphan' && !slot.dismissed) this.#dismiss(slot.key, 'drain');
+    }
+    // An orphan that ended by itself has nobody who would dismiss it.
+    const slots = this.#fleet.slots.filter((slot) => !(isOver(slot.machine.phase) && (slot.dismissed || slot.role === 'orphan')));
+    this.#fleet = { ...this.#fleet, slots };
+  }
+
+  #settleReplacement(): void {
+    const { replacement } = this.#fleet;
+    if (replacement === undefined) return;
+    const candidate = this.#find(replacement.key);
+    const replaced = this.#find(replacement.of);
+    const superseded = replaced === undefined || !replaced.machine.kept;
+    if (candidate !== undefined && !superseded && candidate.machine.phase.name === 'ready' && replaced.machine.phase.name !== 'ready') {
+      this.#fleet = { ...this.#fleet, replacement: undefined };
+      this.#update({ ...candidate, role: 'own', inherits: [replaced.key, ...replaced.inherits].slice(0, REMEMBERED) });
+      this.#releaseOthers(candidate.key);
+      this.#tell(candidate.key, { type: 'keep' });
+      this.#dismiss(replaced.key, 'drain');
+      return;
+    }
+    const over = candidate === undefined || isOver(candidate.machine.phase) || replacement.deadlineAt <= this.#context.now;
+    // Where the lost one ended meanwhile and is being restarted, whichever is ready first serves.
+    if (!over && !superseded && replaced.machine.phase.name !== 'ready') return;
+    this.#dropReplacement();
+    if (replaced !== undefined) this.#tell(replaced.key, { type: 'replacement-failed' });
+  }
+
+  #promote(revision: number): void {
+    const fit = (slot: Slot): boolean => slot.machine.revision === revision && !slot.dismissed && slot.role !== 'replacement';
+    const kept = keptSlot(this.#fleet);
+    if (kept !== undefined && fit(kept)) return;
+    this.#dropReplacement();
+    // An orphan is relieved by one of ours, which alone can be watched closely; where there is room for one only, it stays.
+    const chosen = this.#fleet.slots.findLast((slot) => fit(slot) && (slot.role === 'own' || !this.#fleet.overlap));
+    this.#releaseOthers(chosen?.key);
+    if (chosen === undefined) {
+      this.#start(revision, true, 'own');
+      return;
+    }
+    this.#update({ ...chosen, role: 'own' });
+    this.#tell(chosen.key, { type: 'keep' });
+  }
+
+  #replace(lost: Slot): void {
+    const { now, policy } = this.#context;
+    if (this.#fleet.closing || !lost.machine.kept) return;
+    if (!this.#fleet.overlap) {
+      this.#tell(lost.key, { type: 'recycle', failure: failure('CONNECTOR_LOST') });
+      return;
+    }
+    if (this.#fleet.replacement !== undefined || this.#fleet.replacementNotBefore > now) {
+      this.#tell(lost.key, { type: 'replacement-failed' });
+      return;
+    }
+    const key = this.#start(lost.machine.revision, false, 'replacement');
+    const replacement = { key, of: lost.key, deadlineAt: now + policy.replacementReadyMs };
+    this.#fleet = { ...this.#fleet, replacement, replacementNotBefore: now + policy.replacementReadyMs };
+  }
+
+  #dropReplacement(): void {
+    const { replacement } = this.#fleet;
+    if (replacement === undefined) return;
+    this.#fleet = { ...this.#fleet, replacement: undefined };
+    this.#dismiss(replacement.key, 'drain');
+  }
+
+  #start(revision: number, kept: boolean, role: Slot['role']): number {
+    const key = this.#fleet.nextId;
+    if (this.#fleet.closing) return key;
+    const started = startMachine(newMachine(revision, kept), this.#inner());
+    this.#add({ key, role, lives: [key], inherits: [], machine: started.machine, dismissed: false });
+    this.#perform(key, started.effects);
+    return key;
+  }
+
+  #add(slot: Slot): void {
+    this.#fleet = { ...this.#fleet, nextId: this.#fleet.nextId + 1, slots: [...this.#fleet.slots, slot] };
+  }
+
+  #releaseOthers(key: number | undefined): void {
+    for (const slot of this.#fleet.slots) if (slot.key !== key && slot.machine.kept) this.#tell(slot.key, { type: 'release' });
+  }
+
+  #dismiss(key: number, how: StopHow): void {
+    const slot = this.#find(key);
+    if (slot === undefined) return;
+    this.#update({ ...slot, dismissed: true });
+    this.#tell(key, { type: 'release' });
+    this.#tell(key, { type: 'stop', how });
+  }
+
+  #tell(key: number, message: Message): void {
+    const slot = this.#find(key);
+    if (slot === undefined) return;
+    const next = step(slot.machine, message, this.#inner());
+    const id = idOf(next.machine.phase);
+    const born = id === this.#fleet.nextId;
+    if (born) this.#fleet = { ...this.#fleet, nextId: id + 1 };
+    this.#update({ ...slot, machine: next.machine, lives: born ? [...slot.lives, id].slice(-REMEMBERED) : slot.lives });
+    this.#perform(key, next.effects);
+  }
+
+  #perform(key: number, effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.type !== 'replace') this.#effects.push(effect);
+      else {
+        const slot = this.#find(key);
+        if (slot !== undefined) this.#replace(slot);
+      }
+    }
+  }
+
+  #find(key: number): Slot | undefined {
+    return this.#fleet.slots.find((slot) => slot.key === key);
+  }
+
+  #update(slot: Slot): void {
+    this.#fleet = { ...this.#fleet, slots: this.#fleet.slots.map((other) => (other.key === slot.key ? slot : other)) };
+  }
+
+  #inner(): Context {
+    return { ...this.#context, nextId: this.#fleet.nextId };
+  }
+}

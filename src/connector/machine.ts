@@ -1,0 +1,163 @@
+import type { Random } from '../core/clock.js';
+import type { ConnectorState } from '../core/status.js';
+import type { Backoff } from './backoff.js';
+import type { Failure } from './failures.js';
+import type { Policy } from './policy.js';
+import type { Counters, NetworkState, Probe, ProcessExit } from './ports.js';
+
+/**
+ * One connector as data: what is known of it, what may be told to it, what it wants done. A connector outlives
+ * its processes: each process is a life with an id of its own. Times are monotonic ms.
+ */
+export interface Machine {
+  readonly revision: number;
+  /** Restarted when it ends. At most one machine of a fleet is. */
+  readonly kept: boolean;
+  readonly backoff: Backoff;
+  /** What is wrong with it now, for people; undefined while it serves. */
+  readonly failure: Failure | undefined;
+  readonly phase: Phase;
+}
+
+/** One process, from its start to its end. */
+export interface Life {
+  readonly id: number;
+  readonly pid: number;
+  readonly since: number;
+  /** It has served, or may have (an orphan): it is asked to end, not killed. */
+  readonly everReady: boolean;
+  readonly connections: number;
+  readonly registerFailures: number;
+  readonly inFlight: number | undefined;
+  /** Number of the latest question: an answer to an earlier one is void. */
+  readonly ask: number;
+  readonly probing: boolean;
+  readonly probeAt: number;
+  readonly countersAt: number;
+}
+
+/** Why it has no connection, while it has none. */
+export interface Watch {
+  readonly diagnosing: boolean;
+  readonly diagnosisAt: number;
+  /** Since when the network was up at every look; undefined while it is down or not known. */
+  readonly networkUpSince: number | undefined;
+  /** Refused registrations at the last look. */
+  readonly refusalsSeen: number;
+}
+
+/** `drain`: by the stopping protocol. `kill`: it must not serve a moment longer. */
+export type StopHow = 'drain' | 'kill';
+
+export interface Stop {
+  /** `asking` for its readiness; `terminated` by us; `watched`: unregistered, and not by us; `killed`. */
+  readonly step: 'asking' | 'terminated' | 'watched' | 'killed';
+  readonly since: number;
+  readonly unregistered: boolean;
+  readonly deadlineAt: number;
+  /** What its end means; undefined: that it is over. */
+  readonly because: Failure | undefined;
+}
+
+export type Phase =
+  /** Being started: no process yet. */
+  | { readonly name: 'launching'; readonly id: number; readonly stop: StopHow | undefined }
+  | { readonly name: 'starting'; readonly life: Life; readonly watch: Watch }
+  | { readonly name: 'ready'; readonly life: Life; readonly since: number; readonly unanswered: number }
+  | { readonly name: 'lost'; readonly life: Life; readonly since: number; readonly readyForMs: number; readonly watch: Watch; readonly replaceAt: number }
+  | { readonly name: 'draining'; readonly life: Life; readonly stop: Stop; readonly readyForMs: number }
+  /** Ended; what for is being found out. */
+  | { readonly name: 'examining'; readonly id: number; readonly readyForMs: number }
+  | { readonly name: 'waiting'; readonly id: number; readonly until: number; readonly network: Check | undefined }
+  | { readonly name: 'failed'; readonly id: number; readonly until: number; readonly cause: Check }
+  | { readonly name: 'stopped'; readonly id: number };
+
+/** Something looked at now and then. */
+export interface Check {
+  readonly at: number;
+  readonly busy: boolean;
+}
+
+/** What happens to a connector. Those with an `id` are void when it is not the id of the present life. */
+export type Message =
+  | { readonly type: 'launched'; readonly id: number; readonly pid: number }
+  | { readonly type: 'launch-failed'; readonly id: number; readonly failure: Failure }
+  | { readonly type: 'probed'; readonly id: number; readonly ask: number; readonly probe: Probe; readonly counters: Counters | undefined }
+  | { readonly type: 'exited'; readonly id: number; readonly exit: ProcessExit }
+  /** Answer to `diagnose-life`. */
+  | { readonly type: 'life-diagnosed'; readonly id: number; readonly failure: Failure; readonly network: NetworkState }
+  /** Answer to `diagnose-exit`. */
+  | { readonly type: 'exit-diagnosed'; readonly id: number; readonly failure: Failure }
+  | { readonly type: 'network-checked'; readonly id: number; readonly network: NetworkState }
+  | { readonly type: 'cause-checked'; readonly id: number; readonly changed: boolean }
+  /** Its log moved: something may have happened. Never more than a reason to ask. */
+  | { readonly type: 'nudged'; readonly id: number }
+  | { readonly type: 'keep' }
+  | { readonly type: 'release' }
+  | { readonly type: 'stop'; readonly how: StopHow }
+  /** Where two do not fit side by side: end it, and start it again as after this failure. */
+  | { readonly type: 'recycle'; readonly failure: Failure }
+  /** A replacement beside it did not get ready. */
+  | { readonly type: 'replacement-failed' }
+  | { readonly type: 'tick' };
+
+export type Announcement =
+  | { readonly event: 'connector.started' | 'connector.ready' | 'connector.lost' | 'connector.draining' | 'connector.adopted' }
+  | { readonly event: 'connector.stopped'; readonly exit: ProcessExit }
+  /** `retryAt` is monotonic. */
+  | { readonly event: 'connector.failed'; readonly failure: Failure; readonly retryAt: number | undefined };
+
+/** What a connector wants done. Every one but the announcements is answered by a message, or by the end of the process. */
+export type Effect =
+  | { readonly type: 'launch'; readonly id: number; readonly revision: number }
+  | { readonly type: 'probe'; readonly id: number; readonly ask: number; readonly counters: boolean }
+  | { readonly type: 'terminate'; readonly id: number }
+  | { readonly type: 'kill'; readonly id: number }
+  | { readonly type: 'diagnose-life'; readonly id: number; readonly refused: boolean; readonly everReady: boolean }
+  | { readonly type: 'diagnose-exit'; readonly id: number; readonly exit: ProcessExit; readonly everReady: boolean; readonly refused: boolean }
+  | { readonly type: 'check-network'; readonly id: number }
+  | { readonly type: 'check-cause'; readonly id: number }
+  /** Somebody should be put beside it. */
+  | { readonly type: 'replace' }
+  | { readonly type: 'announce'; readonly id: number; readonly pid: number | null; readonly announcement: Announcement };
+
+export interface Context {
+  readonly now: number;
+  readonly random: Random;
+  readonly policy: Policy;
+  /** The id of the next life, should there be one. */
+  readonly nextId: number;
+}
+
+export interface Step {
+  readonly machine: Machine;
+  readonly effects: readonly Effect[];
+}
+
+export const stay = (machine: Machine, effects: readonly Effect[] = []): Step => ({ machine, effects });
+
+export const moveTo = (machine: Machine, phase: Phase, effects: readonly Effect[] = []): Step => ({ machine: { ...machine, phase }, effects });
+
+export const lifeOf = (phase: Phase): Life | undefined => ('life' in phase ? phase.life : undefined);
+
+export const idOf = (phase: Phase): number => ('life' in phase ? phase.life.id : phase.id);
+
+/** The state that people are shown. */
+export function visibleState(phase: Phase): ConnectorState {
+  switch (phase.name) {
+    case 'launching': return 'starting';
+    case 'examining': return 'waiting';
+    case 'starting': case 'ready': case 'lost': case 'draining': case 'waiting': case 'failed': case 'stopped': break;
+  }
+  return phase.name;
+}
+
+/** No process of it may be answering visitors any more, and none will without being told to. */
+export const servesNot = (phase: Phase): boolean =>
+  phase.name === 'stopped' || (phase.name === 'draining' && phase.stop.unregistered);
+
+export const isOver = (phase: Phase): boolean => phase.name === 'stopped';
+
+export function announce(phase: Phase, announcement: Announcement): Extract<Effect, { type: 'announce' }> {
+  return { type: 'announce', id: idOf(phase), pid: lifeOf(phase)?.pid ?? null, announcement };
+}
