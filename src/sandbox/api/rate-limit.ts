@@ -7,7 +7,7 @@ export interface RateLimitSetting {
 /** Counts in windows that begin with a request, as Cloudflare does; over the limit a client is told when the window ends. */
 export class RateLimit {
   #setting: RateLimitSetting | undefined;
-  #startedAt = 0;
+  #startedAt = -Infinity;
   #used = 0;
   readonly #now: () => number;
 
@@ -18,7 +18,7 @@ export class RateLimit {
 
   set(setting: RateLimitSetting | undefined): void {
     this.#setting = setting;
-    this.#startedAt = 0;
+    this.#startedAt = -Infinity;
     this.#used = 0;
   }
 
