@@ -30,8 +30,8 @@ export interface BasePaths {
 
   readonly journalDir: string;
   readonly journal: (change: string) => string;
-  /** What a change replaced, until it is committed or undone. */
-  readonly keptDir: (change: string) => string;
+  /** What a change replaced of certificate and tunnel, until it is committed or undone. */
+  readonly kept: (change: string) => string;
 
   /** Private directory of a setup: nothing in it is in use yet. */
   readonly setupDir: string;
@@ -80,7 +80,7 @@ export function basePaths(baseDir: string): BasePaths {
     revisionYml: (revision) => at('revisions', `${revision}.yml`),
     journalDir: at('journal'),
     journal: (change) => at('journal', `${change}.jsonl`),
-    keptDir: (change) => at('journal', `${change}.kept`),
+    kept: (change) => at('journal', `${change}.kept.json`),
     setupDir: at('setup'),
     loginHome: at('setup', 'home'),
     stagedDir: at('setup', 'staged'),

@@ -13,6 +13,8 @@ export interface DocumentOptions<T extends object> {
   /** Of this program; a file of a higher one is refused, one of a lower one goes through `migrate`. */
   readonly version: number;
   readonly migrate?: (value: Readonly<Record<string, unknown>>, version: number) => unknown;
+  /** What stands in the file, where that is not the value itself: secrets in clear. The schema reads it back. */
+  readonly encode?: (value: T) => object;
   readonly emit: Emit;
   readonly mode?: number;
   readonly clock?: Clock;
@@ -42,7 +44,7 @@ type Loaded<T> =
   | { readonly kind: 'corrupt'; readonly problem: string };
 
 export function createDocument<T extends object>(options: DocumentOptions<T>): Document<T> {
-  const { path, mode = 0o600, emit, clock = systemClock } = options;
+  const { path, mode = 0o600, emit, clock = systemClock, encode = same } = options;
   const goodPath = `${path}.good`;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -79,7 +81,7 @@ export function createDocument<T extends object>(options: DocumentOptions<T>): D
   return {
     path,
     read: async () => inTurn(readBoth),
-    write: async (value) => inTurn(async () => put(toText(value, options.version))),
+    write: async (value) => inTurn(async () => put(toText(encode(value), options.version))),
     remove: async () => inTurn(async () => {
       // The copy first: alone it would be taken for the rest of a lost document.
       await removeDurably(goodPath);
@@ -87,6 +89,8 @@ export function createDocument<T extends object>(options: DocumentOptions<T>): D
     }),
   };
 }
+
+const same = (value: object): object => value;
 
 const toText = (value: object, version: number): string => `${JSON.stringify({ schemaVersion: version, ...value }, null, 2)}\n`;
 

@@ -3,7 +3,7 @@ import type { Emit } from '../core/events.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
 import { createDocument, type Document } from './document.js';
 
-const schema = z.looseObject({
+export const tunnelIdentitySchema = z.looseObject({
   id: z.uuid(),
   name: z.string(),
   accountId: z.string(),
@@ -13,7 +13,7 @@ const schema = z.looseObject({
   joined: z.boolean(),
 });
 
-/** `tunnel.json`: the tunnel that we run, or one that is staged. */
+/** `tunnel.json`: the tunnel that we run. */
 export function createTunnelDocument(path: string, emit: Emit): Document<TunnelIdentity> {
-  return createDocument<TunnelIdentity>({ path, schema, version: 1, emit });
+  return createDocument<TunnelIdentity>({ path, schema: tunnelIdentitySchema, version: 1, emit });
 }

@@ -1,0 +1,144 @@
+import { closeSync, openSync, renameSync, writeSync } from 'node:fs';
+import type { SupervisorEvent } from '../core/events.js';
+import { toStorageError } from '../host/atomic-file.js';
+import { closeAll, inspectEventFile, openIfThere, readEvents } from './event-file.js';
+
+export interface EventStoreOptions {
+  /** `log/events.jsonl`; what is older stands in `log/events.1.jsonl`. */
+  readonly path: string;
+  /** How many events are kept at least, unless they are very large. */
+  readonly keep?: number;
+  /** Of each of the two files. */
+  readonly maxBytes?: number;
+}
+
+/** Events on disk, numbered by who appends them. */
+export interface EventStore {
+  /** 0 where there is none. */
+  newestSeq(): number;
+  /** The oldest that is still kept; one more than the newest where there is none. */
+  oldestSeq(): number;
+  /** In the file when it returns, though not synced: a killed process loses nothing, a power loss the last seconds. Never throws. */
+  append(event: SupervisorEvent): void;
+  /** Those after `seq`, oldest first, as far as they were appended when the reading began. */
+  readAfter(seq: number): AsyncIterable<SupervisorEvent>;
+  /** How many could not be written (a full disk) since the start. */
+  lost(): number;
+  flush(): Promise<void>;
+  close(): void;
+}
+
+export const KEPT_EVENTS = 10_000;
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Two files: when the newer one is full it becomes the older one, and what was that goes. So between one and two times
+ * `keep` events stand on disk and nothing is ever rewritten.
+ */
+export function openEventStore({ path, keep = KEPT_EVENTS, maxBytes = MAX_BYTES }: EventStoreOptions): EventStore {
+  const olderPath = path.replace(/(\.jsonl)?$/, '.1$1');
+  let descriptor = openAppend(path);
+  const newer = inspectEventFile(descriptor);
+  let olderFirst = inspectOlder(olderPath);
+  let first = newer.first;
+  let newest = newer.last ?? olderFirst?.last ?? 0;
+  let bytes = newer.bytes;
+  let lost = 0;
+  /** Of the login under way: only here is its URL kept, for who comes late. */
+  let issued: SupervisorEvent | undefined;
+  /** A write that broke off left half a line: the next one begins on a line of its own. */
+  let torn = false;
+
+  const rotate = (): void => {
+    renameSync(path, olderPath);
+    // Opened before the old one is closed: a number that is closed may be somebody else's file a moment later.
+    const next = openOrGoBack(path, olderPath);
+    closeSync(descriptor);
+    descriptor = next;
+    olderFirst = first === undefined ? olderFirst : { first, last: newest };
+    first = undefined;
+    bytes = 0;
+    torn = false;
+  };
+
+  const write = (event: SupervisorEvent): void => {
+    const line = Buffer.from(`${torn ? '\n' : ''}${JSON.stringify(withoutLoginUrl(event))}\n`);
+    if (first !== undefined && (event.seq - first >= keep || bytes + line.length > maxBytes)) rotate();
+    torn = true;
+    for (let done = 0; done < line.length;) {
+      const written = writeSync(descriptor, line, done);
+      bytes += written;
+      done += written;
+    }
+    torn = false;
+    first ??= event.seq;
+  };
+
+  const oldestSeq = (): number => Math.max(olderFirst?.first ?? first ?? newest + 1, newest - keep + 1);
+
+  return {
+    newestSeq: () => newest,
+    oldestSeq,
+    append: (event) => {
+      newest = event.seq;
+      if (event.type === 'login.url-issued') issued = event;
+      else if (ENDS_LOGIN.has(event.type)) issued = undefined;
+      try {
+        write(event);
+      } catch {
+        // Who reports an event must not fail for want of space; it has reached those who listen.
+        lost += 1;
+      }
+    },
+    readAfter: async function* (seq) {
+      const after = Math.max(seq, oldestSeq() - 1);
+      const descriptors = [openIfThere(olderPath, 'r'), openIfThere(path, 'r')];
+      try {
+        for (const one of descriptors) {
+          if (one === undefined) continue;
+          for await (const event of readEvents(one, after)) yield event.seq === issued?.seq ? issued : event;
+        }
+      } finally {
+        closeAll(descriptors);
+      }
+    },
+    lost: () => lost,
+    flush: async () => Promise.resolve(),
+    close: () => closeSync(descriptor),
+  };
+}
+
+const ENDS_LOGIN: ReadonlySet<SupervisorEvent['type']> = new Set(['login.completed', 'setup.completed', 'setup.failed']);
+
+/** Whoever has the URL of a login can fetch its certificate: it does not stay on disk. */
+function withoutLoginUrl(event: SupervisorEvent): SupervisorEvent {
+  return event.type === 'login.url-issued' ? { ...event, data: { ...event.data, url: '[redacted login URL]' } } : event;
+}
+
+function openOrGoBack(path: string, olderPath: string): number {
+  try {
+    return openAppend(path);
+  } catch (error) {
+    renameSync(olderPath, path);
+    throw error;
+  }
+}
+
+function openAppend(path: string): number {
+  try {
+    return openSync(path, 'a+', 0o600);
+  } catch (error) {
+    throw toStorageError(error, path, 'open');
+  }
+}
+
+function inspectOlder(path: string): { readonly first: number; readonly last: number } | undefined {
+  const descriptor = openIfThere(path, 'r+');
+  if (descriptor === undefined) return undefined;
+  try {
+    const { first, last } = inspectEventFile(descriptor);
+    return first === undefined || last === undefined ? undefined : { first, last };
+  } finally {
+    closeSync(descriptor);
+  }
+}
