@@ -17,15 +17,12 @@ export interface SetupParameters {
   readonly join?: boolean;
   /** The zone's name, used only where the certificate may not read its zone. */
   readonly domain?: string;
+  /** Replace DNS records that are not ours, where the stored rules meet some in the new zone. */
+  readonly takeover?: boolean;
 }
 
 /** What the journal keeps of the parameters: no secret; a certificate brought by hand is in the staging directory. */
-export interface JournalledParameters {
-  readonly name?: string;
-  readonly timeoutMs?: number;
-  readonly join?: boolean;
-  readonly domain?: string;
-}
+export type JournalledParameters = Omit<SetupParameters, 'certificate'>;
 
 export interface SetupResult {
   readonly tunnel: TunnelIdentity;
@@ -44,5 +41,11 @@ export function journalParameters(parameters: SetupParameters): JournalledParame
 
 /** Same wish: the second asker joins the first. How long each would wait does not matter. */
 export function sameParameters(a: SetupParameters, b: SetupParameters): boolean {
-  return a.name === b.name && (a.join ?? false) === (b.join ?? false) && a.domain === b.domain && a.certificate?.reveal() === b.certificate?.reveal();
+  return (
+    a.name === b.name &&
+    a.domain === b.domain &&
+    (a.join ?? false) === (b.join ?? false) &&
+    (a.takeover ?? false) === (b.takeover ?? false) &&
+    a.certificate?.reveal() === b.certificate?.reveal()
+  );
 }

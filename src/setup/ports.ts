@@ -127,6 +127,7 @@ export interface PublishRequest {
   /** The change of the setup: what `TunnelArtifacts` is called with. */
   readonly change: string;
   readonly tunnel: TunnelIdentity;
+  readonly takeover: boolean;
 }
 
 export interface PublishOutcome {
@@ -147,7 +148,8 @@ export interface NameSource {
   /** The name in the state file, ours or Portacode's; undefined where there is none. */
   readonly recordedName: string | undefined;
   readonly hostname: string;
-  readonly machineId: string;
+  /** Six hex digits that tell this machine from another of the same host name. */
+  readonly machineTag: string;
 }
 
 export interface SetupPorts {
@@ -161,6 +163,8 @@ export interface SetupPorts {
   readonly knownConnectors: () => Promise<readonly string[]>;
   readonly nameSource: () => Promise<NameSource>;
   readonly publish: Publish;
+  /** Resolves when the connectors that publishing replaced have ended: until then their tunnel must stay. */
+  readonly drained: (signal: AbortSignal) => Promise<void>;
   readonly journals: JournalStore;
   readonly emit: Emit;
   readonly clock: Clock;

@@ -1,0 +1,106 @@
+import { toIso } from '../core/clock.js';
+import { toSupervisorError, type SupervisorError } from '../core/errors.js';
+import type { RunOptions } from '../transaction/forward.js';
+import type { JournalHeader, JournalRecord } from '../transaction/ports.js';
+import { replayJournal } from '../transaction/progress.js';
+import { recoverChange } from '../transaction/recover.js';
+import { runChange, type RunResult } from '../transaction/run.js';
+import { isWorthWaiting } from './is-worth-waiting.js';
+import { journalParameters, type SetupParameters, type SetupResult } from './parameters.js';
+import type { SetupPorts, Zone } from './ports.js';
+import { createSetupExecutors, SETUP_PLAN, type SetupRun, type SetupStepData } from './steps.js';
+
+export interface SetupControl {
+  /** Aborted, with SETUP_CANCELLED, when a person cancels. */
+  readonly cancel: AbortSignal;
+  /** Aborted when the daemon stops: what is staged is gone on with at the next start. */
+  readonly interrupt: AbortSignal;
+  /** The new tunnel serves; what follows is tidying up. */
+  readonly onPublished: (result: SetupResult) => void;
+}
+
+export type SetupEnd =
+  | { readonly kind: 'completed' }
+  /** Everything is as before; or, where taking a step back failed, will be after the next start. */
+  | { readonly kind: 'failed'; readonly error: SupervisorError; readonly undone: boolean }
+  /** The next start goes on with it. */
+  | { readonly kind: 'suspended' };
+
+/** How long taking one step back may last: it is Cloudflare that may be away. */
+const UNDO_TIMEOUT_MS = 60_000;
+const LONGEST_DELAY_MS = 60_000;
+
+/**
+ * The recipe: find cloudflared, log in, find the zone, provide a tunnel, publish on it; then see to the one before.
+ * What serves goes on serving until `publish`, which changes it as one transaction. Never rejects.
+ */
+export async function runSetup(ports: SetupPorts, parameters: SetupParameters, control: SetupControl): Promise<SetupEnd> {
+  const run = startRun(ports.createChangeId(), parameters, false, control);
+  const header: JournalHeader<SetupStepData> = {
+    change: run.change,
+    kind: 'setup',
+    startedAt: toIso(ports.clock.now()),
+    steps: SETUP_PLAN.map((kind) => ({ kind })),
+    // Once a person has authorised us, that is not to be asked for again.
+    finishFrom: SETUP_PLAN.indexOf('log-in'),
+    commit: SETUP_PLAN.indexOf('publish'),
+    context: journalParameters(parameters),
+  };
+  return conclude(ports, run, () => runChange(header, ports.journals, optionsOf(ports, run, control)));
+}
+
+/** Goes on with a setup that another process left: with what is staged, and without asking anyone. Never rejects. */
+export async function recoverSetup(ports: SetupPorts, record: JournalRecord<SetupStepData>, control: SetupControl): Promise<SetupEnd> {
+  const run = startRun(record.header.change, parametersOf(record), true, control);
+  const { results } = replayJournal(record);
+  run.zone = readZone(results[SETUP_PLAN.indexOf('find-zone')]);
+  run.existed = readExisted(results[SETUP_PLAN.indexOf('create-tunnel')]);
+  await ports.login.sweep();
+  const end = await conclude(ports, run, () =>
+    recoverChange(record, ports.journals, { ...optionsOf(ports, run, control), waitToRetry: (error, attempt) => waitToRetry(ports, error, attempt, control) }),
+  );
+  const { change } = run;
+  if (end.kind === 'completed') ports.emit('journal.recovered', { change, outcome: 'finished', message: 'A setup that was cut off is finished.' });
+  if (end.kind === 'failed') ports.emit('journal.recovered', { change, outcome: end.undone ? 'undone' : 'failed', message: end.error.message });
+  return end;
+}
+
+async function waitToRetry(ports: SetupPorts, error: SupervisorError, attempt: number, { cancel, interrupt }: SetupControl): Promise<boolean> {
+  if (!isWorthWaiting(error)) return false;
+  const signal = AbortSignal.any([cancel, interrupt]);
+  try {
+    await ports.clock.sleep(Math.min(LONGEST_DELAY_MS, 1_000 * 2 ** attempt), signal);
+  } catch {
+    // Cancelled: it is undone. The daemon stops: it stays as it is, and this answer does not count.
+    return interrupt.aborted;
+  }
+  return true;
+}
+
+/** What the parameters of an unfinished setup were; without the certificate, which is staged. */
+export const parametersOf = (record: JournalRecord): SetupParameters => record.header.context as SetupParameters;
+
+function startRun(change: string, parameters: SetupParameters, recovered: boolean, { cancel, onPublished }: SetupControl): SetupRun {
+  return { change, parameters, recovered, cancel, onPublished, step: 'find-binary', binary: undefined, zone: undefined, existed: true };
+}
+
+function optionsOf(ports: SetupPorts, run: SetupRun, { interrupt }: SetupControl): RunOptions<SetupStepData> {
+  return { executors: createSetupExecutors(ports, run), clock: ports.clock, undoTimeoutMs: UNDO_TIMEOUT_MS, interrupt, gate: ports.gate };
+}
+
+async function conclude(ports: SetupPorts, run: SetupRun, go: () => Promise<RunResult>): Promise<SetupEnd> {
+  const result = await go().catch((thrown: unknown): RunResult => ({ outcome: 'undone', error: toSupervisorError(thrown), undoFailures: [] }));
+  if (result.outcome === 'suspended') return { kind: 'suspended' };
+  const leftovers = result.outcome === 'done' ? result.failures : result.undoFailures;
+  for (const { code, message } of leftovers) ports.emit('daemon.warned', { code, message });
+  if (result.outcome === 'done') return { kind: 'completed' };
+  ports.emit('setup.failed', { step: run.step, error: result.error.toBody() });
+  return { kind: 'failed', error: result.error, undone: leftovers.length === 0 };
+}
+
+function readZone(result: unknown): Zone | undefined {
+  if (typeof result !== 'object' || result === null || !('id' in result) || !('name' in result)) return undefined;
+  return typeof result.id === 'string' && typeof result.name === 'string' ? { id: result.id, name: result.name } : undefined;
+}
+
+const readExisted = (result: unknown): boolean => typeof result === 'object' && result !== null && 'existed' in result && result.existed === true;

@@ -1,0 +1,112 @@
+import { withDeadline } from '../core/deadline.js';
+import { SupervisorError } from '../core/errors.js';
+import { SETUP_STEPS, type SetupStep } from '../core/status.js';
+import type { TunnelIdentity } from '../core/tunnel.js';
+import { nothingToUndo, type Executor, type Executors } from '../transaction/executors.js';
+import { authorise, openStaged } from './authorise.js';
+import { findZone } from './find-zone.js';
+import type { SetupParameters, SetupResult } from './parameters.js';
+import type { Binary, PublishOutcome, SetupPorts, Zone } from './ports.js';
+import { retirePrevious } from './retire-previous.js';
+import { stageTunnel, unstageTunnel } from './stage-tunnel.js';
+
+/** The steps of a setup and who carries them out. `retire-previous` comes after the commit, and nobody waits for it. */
+export const SETUP_PLAN = [...SETUP_STEPS, 'retire-previous'] as const;
+
+export type SetupStepData = { [K in (typeof SETUP_PLAN)[number]]: { readonly kind: K } }[(typeof SETUP_PLAN)[number]];
+
+/** How long Cloudflare may be away during one of our steps. */
+const ACCOUNT_TIMEOUT_MS = 120_000;
+
+/** What a setup knows so far; in memory, made again from journal and staging after a kill. */
+export interface SetupRun {
+  readonly change: string;
+  readonly parameters: SetupParameters;
+  /** Another process began it: it goes on with what is staged, and asks no person. */
+  readonly recovered: boolean;
+  /** Aborted by `setup cancel`, with SETUP_CANCELLED. */
+  readonly cancel: AbortSignal;
+  readonly onPublished: (result: SetupResult) => void;
+  step: SetupStep;
+  binary: Binary | undefined;
+  zone: Zone | undefined;
+  existed: boolean;
+}
+
+export function createSetupExecutors(ports: SetupPorts, run: SetupRun): Executors<SetupStepData> {
+  const asked = (kind: SetupStep, work: (signal: AbortSignal) => Promise<{ readonly detail: string; readonly result?: unknown }>): Executor<SetupStepData>['run'] =>
+    async (_step, outer) => {
+      const signal = AbortSignal.any([outer, run.cancel]);
+      signal.throwIfAborted();
+      run.step = kind;
+      ports.emit('setup.step-started', { step: kind });
+      const { detail, result } = await work(signal);
+      ports.emit('setup.step-completed', { step: kind, detail });
+      return result;
+    };
+  const limited = <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => withDeadline(ports.clock, ACCOUNT_TIMEOUT_MS, signal, work);
+
+  return {
+    'find-binary': {
+      // A binary that was found may be gone when another process goes on.
+      volatile: true,
+      run: asked('find-binary', async (signal) => {
+        run.binary = await ports.binary.find(signal);
+        return { detail: run.binary.version, result: run.binary };
+      }),
+      undo: nothingToUndo,
+    },
+    'log-in': {
+      run: asked('log-in', async (signal) => {
+        const account = await authorise(ports, run, signal);
+        const { zoneId } = account.certificate;
+        ports.emit('login.completed', { zoneId });
+        return { detail: `certificate of zone ${zoneId}`, result: { zoneId } };
+      }),
+      undo: async () => {
+        await ports.login.sweep();
+        // With an intent there may be a tunnel: what is staged is needed to delete it, and goes with that.
+        if ((await ports.staging.readIntent()) === undefined) await ports.staging.clear();
+      },
+    },
+    'find-zone': {
+      run: asked('find-zone', async (signal) => {
+        const [account, installed] = await Promise.all([openStaged(ports), ports.installed()]);
+        run.zone = await limited(signal, (inTime) => findZone(account, run.parameters.domain, installed, inTime));
+        return { detail: run.zone.name, result: run.zone };
+      }),
+      undo: nothingToUndo,
+    },
+    'create-tunnel': {
+      run: asked('create-tunnel', async (signal) => {
+        const { identity, existed } = await limited(signal, (inTime) => stageTunnel(ports, run, inTime));
+        run.existed = existed;
+        return { detail: identity.name, result: { tunnelId: identity.id, existed } };
+      }),
+      undo: (_step, signal) => unstageTunnel(ports, signal),
+    },
+    publish: {
+      run: asked('publish', async (signal) => {
+        const staged = await ports.staging.readTunnel();
+        if (staged === undefined) throw new SupervisorError('INTERNAL_FAULT', 'There is no staged tunnel to publish on.');
+        const outcome = await ports.publish({ change: run.change, tunnel: staged.identity, takeover: run.parameters.takeover ?? false }, signal);
+        run.onPublished(toResult(run, staged.identity, outcome));
+        return { detail: `revision ${outcome.revision}`, result: { revision: outcome.revision } };
+      }),
+      // Publishing is a change of its own, and undid itself.
+      undo: nothingToUndo,
+    },
+    'retire-previous': {
+      run: async (_step, signal) => {
+        for (const warning of await retirePrevious(ports, signal)) ports.emit('daemon.warned', warning);
+        await ports.staging.clear();
+        return undefined;
+      },
+      undo: nothingToUndo,
+    },
+  };
+}
+
+function toResult(run: SetupRun, tunnel: TunnelIdentity, outcome: PublishOutcome): SetupResult {
+  return { tunnel, tunnelExisted: run.existed, cloudflaredVersion: run.binary?.version ?? '', ...outcome };
+}
