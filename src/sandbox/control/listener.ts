@@ -31,7 +31,7 @@ async function answer(target: ControlTarget, request: IncomingMessage, response:
       query: url.searchParams,
       signal: gone.signal,
       param: (name) => params.get(name) ?? '',
-      body: (schema) => parseBody(body ?? {}, schema),
+      body: (schema) => parseBody(body === undefined ? {} : body, schema),
     });
     if (request.method !== 'GET') target.world.changes.announce();
     sendJson(response, result === undefined ? 204 : 200, result);

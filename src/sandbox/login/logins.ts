@@ -94,6 +94,7 @@ export class Logins {
     const { world, pollHoldMs } = this.#options;
     const entry = this.#enter(key);
     entry.polls += 1;
+    world.changes.announce();
     if (entry.fault?.kind === 'server-error' || entry.fault?.kind === 'reset') {
       this.#move(entry, 'abandoned');
       return { kind: entry.fault.kind };
