@@ -41,9 +41,9 @@ export function createOpenAccount(connect: Connect): OpenAccount {
         return zone ?? (await client.zones.list(signal)).find(({ id }) => id === certificate.zoneId);
       },
       findTunnel: async (name, signal) => (await tunnels.list(name, signal))[0],
-      createTunnel: tunnels.create,
-      fetchCredentials: tunnels.fetchCredentials,
-      listConnectors: tunnels.listConnectors,
+      createTunnel: (name, secret, signal) => tunnels.create(name, secret, signal),
+      fetchCredentials: (tunnelId, signal) => tunnels.fetchCredentials(tunnelId, signal),
+      listConnectors: (tunnelId, signal) => tunnels.listConnectors(tunnelId, signal),
       deleteTunnel: (tunnelId, signal) => tunnels.delete(tunnelId, { cascade: true }, signal),
     };
     return account;

@@ -3,7 +3,7 @@ import type { Secret } from '../core/secret.js';
 import { logIn } from './log-in.js';
 import { DEFAULT_LOGIN_TIMEOUT_MS } from './parameters.js';
 import type { CloudflareAccount, SetupPorts } from './ports.js';
-import type { SetupRun } from './steps.js';
+import type { SetupRun } from './setup-run.js';
 
 /** Gets a certificate and stages it: brought by hand, left by a setup that was killed, or by a person's login. */
 export async function authorise(ports: SetupPorts, run: SetupRun, signal: AbortSignal): Promise<CloudflareAccount> {

@@ -8,7 +8,8 @@ import { runChange, type RunResult } from '../transaction/run.js';
 import { isWorthWaiting } from './is-worth-waiting.js';
 import { journalParameters, type SetupParameters, type SetupResult } from './parameters.js';
 import type { SetupPorts, Zone } from './ports.js';
-import { createSetupExecutors, SETUP_PLAN, type SetupRun, type SetupStepData } from './steps.js';
+import type { SetupRun } from './setup-run.js';
+import { createSetupExecutors, SETUP_PLAN, type SetupStepData } from './steps.js';
 
 export interface SetupControl {
   /** Aborted, with SETUP_CANCELLED, when a person cancels. */

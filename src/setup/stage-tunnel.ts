@@ -3,7 +3,7 @@ import type { TunnelIdentity } from '../core/tunnel.js';
 import { openStaged } from './authorise.js';
 import { provideTunnel, removeMadeTunnel } from './create-tunnel.js';
 import type { InstalledTunnel, SetupPorts } from './ports.js';
-import type { SetupRun } from './steps.js';
+import type { SetupRun } from './setup-run.js';
 import { chooseTunnelName } from './tunnel-name.js';
 
 /** Puts a tunnel, its credentials, and what it will replace into the staging directory. */

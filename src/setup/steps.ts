@@ -5,9 +5,10 @@ import type { TunnelIdentity } from '../core/tunnel.js';
 import { nothingToUndo, type Executor, type Executors } from '../transaction/executors.js';
 import { authorise, openStaged } from './authorise.js';
 import { findZone } from './find-zone.js';
-import type { SetupParameters, SetupResult } from './parameters.js';
-import type { Binary, PublishOutcome, SetupPorts, Zone } from './ports.js';
+import type { SetupResult } from './parameters.js';
+import type { PublishOutcome, SetupPorts } from './ports.js';
 import { retirePrevious } from './retire-previous.js';
+import type { SetupRun } from './setup-run.js';
 import { stageTunnel, unstageTunnel } from './stage-tunnel.js';
 
 /** The steps of a setup and who carries them out. `retire-previous` comes after the commit, and nobody waits for it. */
@@ -17,21 +18,6 @@ export type SetupStepData = { [K in (typeof SETUP_PLAN)[number]]: { readonly kin
 
 /** How long Cloudflare may be away during one of our steps. */
 const ACCOUNT_TIMEOUT_MS = 120_000;
-
-/** What a setup knows so far; in memory, made again from journal and staging after a kill. */
-export interface SetupRun {
-  readonly change: string;
-  readonly parameters: SetupParameters;
-  /** Another process began it: it goes on with what is staged, and asks no person. */
-  readonly recovered: boolean;
-  /** Aborted by `setup cancel`, with SETUP_CANCELLED. */
-  readonly cancel: AbortSignal;
-  readonly onPublished: (result: SetupResult) => void;
-  step: SetupStep;
-  binary: Binary | undefined;
-  zone: Zone | undefined;
-  existed: boolean;
-}
 
 export function createSetupExecutors(ports: SetupPorts, run: SetupRun): Executors<SetupStepData> {
   const asked = (kind: SetupStep, work: (signal: AbortSignal) => Promise<{ readonly detail: string; readonly result?: unknown }>): Executor<SetupStepData>['run'] =>
