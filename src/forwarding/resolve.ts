@@ -2,7 +2,7 @@ import { BlockList, isIP, isIPv6 } from 'node:net';
 import { bracketHost, formatDestination } from '../core/destination.js';
 import type { Warning } from '../core/dns.js';
 import type { RecordedAddress } from '../core/revision.js';
-import type { DeviceAddress, ForwardingRule, ValidRule } from '../core/rule.js';
+import type { DeviceAddress, ValidRule } from '../core/rule.js';
 import type { WithdrawnAddress } from './change.js';
 import type { AddressResolver } from './ports.js';
 import type { ValidatedRules } from './validate.js';
@@ -25,7 +25,6 @@ export interface ResolvedRules {
   readonly [resolved]: true;
   readonly zone: string;
   readonly rules: readonly ResolvedRule[];
-  readonly setAside: readonly ForwardingRule[];
   readonly addresses: readonly RecordedAddress[];
   readonly warnings: readonly Warning[];
 }
@@ -67,7 +66,7 @@ export async function resolveRules(rules: ValidatedRules, resolver: AddressResol
     return { valid, status: 'live', service: `${destination.scheme}://${bracketHost(answer.address)}:${destination.port}`, address: answer.address };
   });
   const recorded = [...addresses].flatMap(([deviceId, answer]) => (answer.kind === 'found' ? [record(deviceId, answer, options)] : []));
-  return { zone: rules.zone, rules: resolvedRules, setAside: rules.setAside, addresses: recorded, warnings } as unknown as ResolvedRules;
+  return { zone: rules.zone, rules: resolvedRules, addresses: recorded, warnings } as unknown as ResolvedRules;
 }
 
 type Found = Extract<DeviceAddress, { readonly kind: 'found' }>;

@@ -10,19 +10,28 @@ export type ForwardingStep =
   | { readonly kind: 'install-artifacts'; readonly setup: string; readonly tunnelId: string }
   /** `replace=restart`: all connectors end, and nothing serves until the next one does. */
   | { readonly kind: 'stop-connectors' }
-  | { readonly kind: 'start-connector'; readonly revision: number }
-  /** `again`: after the DNS phase, which can last; one that ended meanwhile is started anew. */
-  | { readonly kind: 'verify-connector'; readonly revision: number; readonly again: boolean }
+  /** `urgent`: an address has to go, with or without this connector; it gets seconds, not a minute. */
+  | { readonly kind: 'start-connector'; readonly revision: number; readonly urgent: boolean }
+  | { readonly kind: 'verify-connector'; readonly revision: number; readonly urgent: boolean }
   | { readonly kind: 'publish-record'; readonly change: DnsChange }
   /** `base` is the revision that it follows; null is none. Where another one is current, the change is planned anew. */
   | { readonly kind: 'commit-revision'; readonly revision: number; readonly base: number | null }
   | { readonly kind: 'promote-connector'; readonly revision: number }
   /** All connectors on these revisions, without mercy: an address that they serve is somebody else's. */
   | { readonly kind: 'kill-connectors'; readonly revisions: readonly number[] }
-  /** All connectors but those on these revisions: SIGTERM, and they drain on. */
-  | { readonly kind: 'retire-connectors'; readonly keep: readonly number[] }
+  /** All connectors but those on these revisions: SIGTERM, and they drain on. `revision` is the one committed before. */
+  | { readonly kind: 'retire-connectors'; readonly revision: number; readonly keep: readonly number[] }
   | { readonly kind: 'write-copies' }
+  /** A revision that was never committed, because the change was planned anew. */
+  | { readonly kind: 'drop-revision'; readonly revision: number }
   | { readonly kind: 'withdraw-record'; readonly change: DnsChange }
   | { readonly kind: 'forget-artifacts'; readonly setup: string };
 
 export type ForwardingStepKind = ForwardingStep['kind'];
+
+/** The steps of a change, and the two points of no return in them (`JournalHeader`). */
+export interface StepList {
+  readonly steps: readonly ForwardingStep[];
+  readonly finishFrom: number;
+  readonly commit: number | undefined;
+}

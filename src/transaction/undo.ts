@@ -1,5 +1,6 @@
+import { DeadlineReached, withDeadline } from '../core/deadline.js';
 import { SupervisorError, toSupervisorError, type ErrorBody } from '../core/errors.js';
-import { withDeadline } from './deadline.js';
+import { orAbandon } from './abandon.js';
 import { executorOf } from './executors.js';
 import type { RunOptions } from './forward.js';
 import type { JournalEntry, OpenJournal, StepData } from './ports.js';
@@ -27,10 +28,9 @@ export async function undoSteps<S extends StepData>(progress: Progress<S>, journ
     if (step === undefined || (state !== 'begun' && state !== 'done')) continue;
     await options.gate?.({ change: header.change, kind: header.kind, step: index, of: steps.length, name: step.kind, phase: 'undo' });
     try {
-      const tooLong = (): Error => new SupervisorError('ROLLBACK_FAILED', `Undoing ${step.kind} took longer than ${options.undoTimeoutMs / 1000} s`);
-      await withDeadline(options.clock, options.undoTimeoutMs, tooLong, (signal) => executorOf(options.executors, step).undo(step, signal));
+      await withDeadline(options.clock, options.undoTimeoutMs, undefined, (signal) => orAbandon(signal, executorOf(options.executors, step).undo(step, signal)));
     } catch (failure) {
-      undoFailures.push(toSupervisorError(failure));
+      undoFailures.push(failure instanceof DeadlineReached ? tooLong(step.kind, failure) : toSupervisorError(failure));
       continue;
     }
     const entry: JournalEntry = { step: index, phase: 'undone' };
@@ -41,6 +41,9 @@ export async function undoSteps<S extends StepData>(progress: Progress<S>, journ
   else await journal.close().catch((failure: unknown) => undoFailures.push(toSupervisorError(failure)));
   return { outcome: 'undone', error, undoFailures };
 }
+
+const tooLong = (kind: string, reached: DeadlineReached): SupervisorError =>
+  new SupervisorError('ROLLBACK_FAILED', `Undoing ${kind} took longer than ${reached.afterMs / 1000} s`, { cause: reached });
 
 /** A full disk must not keep a change from being undone: what is not written is undone once more at the next start. */
 async function appendIfPossible(journal: OpenJournal, entry: JournalEntry): Promise<void> {

@@ -1,0 +1,220 @@
+import { DeadlineReached, withDeadline } from '../core/deadline.js';
+import type { DnsChange, Warning } from '../core/dns.js';
+import { SupervisorError } from '../core/errors.js';
+import { tunnelTarget } from '../core/tunnel.js';
+import { orAbandon } from '../transaction/abandon.js';
+import { nothingToUndo, type Executor, type Executors } from '../transaction/executors.js';
+import type { ApplyLimits, ApplyPorts, WithdrawnAddress } from './change.js';
+import type { ConnectorHandle, IngressRule } from './ports.js';
+import { hostnamesOf, type RevisionContent } from './revision-content.js';
+import type { ForwardingStep } from './steps.js';
+import { readStoredIngress } from './stored-ingress.js';
+import { isTransient } from './transient.js';
+import type { YieldWindow } from './yield-window.js';
+
+/** What the steps of one change work with. */
+export interface ChangeScope {
+  readonly ports: ApplyPorts;
+  readonly limits: ApplyLimits;
+  /** Open while DNS is waited for: a withdrawal may go ahead. */
+  readonly window: YieldWindow;
+  /** What this process has planned; a change of another process is read from disk. */
+  readonly contents: Map<number, RevisionContent>;
+  readonly warnings: Warning[];
+  /** Withdrawn while the change ran. */
+  readonly withdrawn: readonly WithdrawnAddress[];
+}
+
+type Of<K extends ForwardingStep['kind']> = Extract<ForwardingStep, { readonly kind: K }>;
+
+/** Who carries out which step. The results are for the journal's reader; nothing is decided by them. */
+export function forwardingExecutors(scope: ChangeScope): Executors<ForwardingStep> {
+  const { revisions, connectors, artifacts, copies } = scope.ports;
+  const on = (revision: number): ConnectorHandle | undefined => connectors.current().findLast((handle) => handle.revision === revision);
+  const isCurrent = (revision: number): boolean => revisions.current()?.revision === revision;
+
+  return {
+    'write-revision': {
+      run: async ({ revision }) => {
+        const content = scope.contents.get(revision);
+        if (content === undefined) throw new SupervisorError('INTERNAL_FAULT', `The content of revision ${revision} is not known any more`);
+        await revisions.write(content.revision, content.rendered.yaml);
+      },
+      undo: async ({ revision }) => {
+        if (!isCurrent(revision)) await revisions.remove(revision);
+      },
+    },
+    'install-artifacts': {
+      run: ({ setup }) => artifacts.install(setup),
+      undo: ({ setup }) => artifacts.restore(setup),
+    },
+    'stop-connectors': {
+      run: async () => {
+        await Promise.all(connectors.current().map((handle) => connectors.stop(handle)));
+      },
+      undo: async () => {
+        const current = revisions.current();
+        if (current !== undefined) connectors.promote(current.revision);
+      },
+    },
+    'start-connector': startConnector(scope, on),
+    'verify-connector': verifyConnector(scope, on),
+    'publish-record': publishRecord(scope),
+    'commit-revision': {
+      run: async ({ revision, base }) => {
+        const inUse = connectors.current().map((handle) => handle.revision);
+        await revisions.commit(revision, base === null ? inUse : [...inUse, base]);
+      },
+      undo: async ({ revision, base }) => {
+        if (!isCurrent(revision)) return;
+        if (base === null) await revisions.remove(revision);
+        else await revisions.commit(base, [base, revision]);
+      },
+    },
+    'promote-connector': {
+      run: async ({ revision }) => {
+        if (isCurrent(revision)) connectors.promote(revision);
+      },
+      undo: nothingToUndo,
+    },
+    'kill-connectors': {
+      run: async (step) => {
+        await Promise.all(connectors.current().filter((handle) => step.revisions.includes(handle.revision)).map((handle) => connectors.kill(handle)));
+      },
+      undo: nothingToUndo,
+    },
+    'retire-connectors': {
+      run: async ({ revision, keep }) => {
+        if (!isCurrent(revision)) return; // found in the journal of a change that others followed
+        await Promise.all(connectors.current().filter((handle) => !keep.includes(handle.revision)).map((handle) => connectors.retire(handle)));
+      },
+      undo: nothingToUndo,
+    },
+    'write-copies': {
+      run: async () => {
+        const current = revisions.current();
+        if (current !== undefined) scope.warnings.push(...(await copies.write(current)));
+      },
+      undo: nothingToUndo,
+    },
+    'drop-revision': {
+      run: async ({ revision }) => {
+        if (!isCurrent(revision)) await revisions.remove(revision);
+      },
+      undo: nothingToUndo,
+    },
+    'withdraw-record': withdrawRecord(scope),
+    'forget-artifacts': {
+      run: ({ setup }) => artifacts.forget(setup),
+      undo: nothingToUndo,
+    },
+  };
+}
+
+type FindConnector = (revision: number) => ConnectorHandle | undefined;
+
+function startConnector({ ports, limits }: ChangeScope, on: FindConnector): Executor<Of<'start-connector'>> {
+  const { connectors, clock } = ports;
+  return {
+    volatile: true,
+    run: async ({ revision, urgent }, signal) => {
+      const start = async (): Promise<{ readonly pid: number }> => ({ pid: (on(revision) ?? (await connectors.start(revision))).pid });
+      if (!urgent) return start();
+      return withDeadline(clock, limits.killAfterMs, signal, (either) => orAbandon(either, start())).catch((error: unknown) => {
+        throw error instanceof DeadlineReached ? notReady(revision, error) : error;
+      });
+    },
+    undo: async ({ revision }) => {
+      await Promise.all(connectors.current().filter((handle) => handle.revision === revision).map((handle) => connectors.discard(handle)));
+    },
+  };
+}
+
+function verifyConnector(scope: ChangeScope, on: FindConnector): Executor<Of<'verify-connector'>> {
+  const { ports, limits } = scope;
+  const { connectors } = ports;
+  return {
+    volatile: true,
+    run: async ({ revision, urgent }, signal) => {
+      const timeoutMs = urgent ? limits.killAfterMs : limits.verifyTimeoutMs;
+      const handle = on(revision) ?? (urgent ? undefined : await connectors.start(revision));
+      if (handle === undefined) throw new SupervisorError('CONNECTOR_CRASHED', `The connector of revision ${revision} is gone`);
+      const expected = await expectedIngress(scope, revision);
+      await withDeadline(ports.clock, timeoutMs, signal, (either) => connectors.verify(handle, expected, either)).catch((error: unknown) => {
+        throw error instanceof DeadlineReached ? notReady(revision, error) : error;
+      });
+    },
+    undo: nothingToUndo,
+  };
+}
+
+const notReady = (revision: number, reached: DeadlineReached): SupervisorError =>
+  new SupervisorError('CONNECTOR_NOT_READY', `The connector of revision ${revision} was not ready within ${reached.afterMs / 1000} s`, { cause: reached });
+
+async function expectedIngress({ contents, ports }: ChangeScope, revision: number): Promise<readonly IngressRule[]> {
+  const planned = contents.get(revision);
+  if (planned !== undefined) return planned.rendered.ingress;
+  const stored = await ports.revisions.read(revision);
+  if (stored === undefined) throw new SupervisorError('REVISION_UNKNOWN', `Revision ${revision} is not there any more`);
+  return readStoredIngress(stored);
+}
+
+function publishRecord(scope: ChangeScope): Executor<Of<'publish-record'>> {
+  const { dns, clock, revisions } = scope.ports;
+  return {
+    run: async ({ change }, signal) => {
+      const { warnings } = await scope.window
+        .during(() => withDeadline(clock, scope.limits.dnsTimeoutMs, signal, (either) => dns.execute(change, either)))
+        .catch((error: unknown) => {
+          throw error instanceof DeadlineReached ? cloudflareAway(change, error) : error;
+        });
+      scope.warnings.push(...warnings);
+      return warnings.length === 0 ? undefined : { warnings };
+    },
+    undo: async ({ change }, signal) => {
+      const current = revisions.current();
+      const isWanted = current !== undefined && 'content' in change && tunnelTarget(current.tunnelId) === change.content && hostnamesOf(current).includes(change.hostname);
+      if (isWanted) return; // what is committed needs it, whoever made it
+      try {
+        scope.warnings.push(...(await scope.window.during(() => dns.undo(change, signal))).warnings);
+      } catch (error) {
+        await oweQuietly(scope, change); // a check of drift may be there before the next start
+        throw error;
+      }
+    },
+  };
+}
+
+function withdrawRecord(scope: ChangeScope): Executor<Of<'withdraw-record'>> {
+  const { dns, clock, revisions } = scope.ports;
+  let isAway = false;
+  return {
+    run: async ({ change }, signal) => {
+      const current = revisions.current();
+      if (current !== undefined && hostnamesOf(current).includes(change.hostname)) return; // published again since
+      try {
+        if (isAway) return await owe(scope, change);
+        const { warnings } = await scope.window.during(() => withDeadline(clock, scope.limits.withdrawTimeoutMs, signal, (either) => dns.execute(change, either)));
+        scope.warnings.push(...warnings);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        isAway = error instanceof DeadlineReached || isTransient(error); // the others would wait in vain too
+        await owe(scope, change);
+      }
+    },
+    undo: nothingToUndo,
+  };
+}
+
+const cloudflareAway = ({ hostname }: DnsChange, reached: DeadlineReached): SupervisorError =>
+  new SupervisorError('CLOUDFLARE_UNREACHABLE', `The DNS record of ${hostname} could not be made within ${reached.afterMs / 1000} s`, { cause: reached });
+
+async function owe({ ports, warnings }: ChangeScope, change: DnsChange): Promise<void> {
+  await ports.dns.owe(change);
+  const { hostname } = change;
+  warnings.push({ code: 'DNS_REMOVAL_OWED', hostname, message: `The DNS record of ${hostname} could not be removed now; it is tried again by itself.` });
+}
+
+async function oweQuietly({ ports }: ChangeScope, change: DnsChange): Promise<void> {
+  await ports.dns.owe(change).catch(() => undefined); // the undo has failed already, and is reported
+}

@@ -1,0 +1,122 @@
+import type { DnsPlan } from '../core/dns.js';
+import type { Revision } from '../core/revision.js';
+import type { ReplaceMode } from './change.js';
+import type { ConnectorHandle } from './ports.js';
+import { saysTheSame, type RevisionContent } from './revision-content.js';
+import type { ForwardingStep, StepList } from './steps.js';
+
+/** The fourth stage: what has to be done, as data. Pure. */
+
+export interface PlanInput {
+  /** The committed revision. */
+  readonly current: Revision | undefined;
+  readonly desired: RevisionContent;
+  readonly dns: DnsPlan;
+  readonly running: readonly ConnectorHandle[];
+  readonly mode: ReplaceMode;
+  /** A setup whose certificate and tunnel are put in place with it. */
+  readonly setup: string | undefined;
+}
+
+export type Plan =
+  | { readonly kind: 'unchanged' }
+  /** Only DNS records: the revision stays. */
+  | ({ readonly kind: 'records' } & StepList)
+  | ({ readonly kind: 'revision'; readonly content: RevisionContent } & StepList);
+
+export function planChange(input: PlanInput): Plan {
+  const { current, desired, dns, setup } = input;
+  const isNewSetup = setup !== undefined && current?.setup !== setup;
+  if (current !== undefined && !isNewSetup && saysTheSame(current, desired.revision)) return planRecords(dns);
+
+  const { revision } = desired.revision;
+  const needsConnector = isNewSetup || input.running.length === 0 || current?.configHash !== desired.revision.configHash || current.tunnelId !== desired.revision.tunnelId;
+  const replacement = needsConnector ? replaceConnector(input, revision, isNewSetup) : [];
+  const before: ForwardingStep[] = [
+    { kind: 'write-revision', revision, configHash: desired.rendered.hash, rules: desired.revision.rules.length },
+    ...(replacement.length === 0 ? installArtifacts(input, isNewSetup) : replacement),
+  ];
+  const publish = dns.publish.map((change): ForwardingStep => ({ kind: 'publish-record', change }));
+  // Publishing can take long: the connector has to be there still when it is over.
+  if (needsConnector && publish.length > 0) publish.push({ kind: 'verify-connector', revision, urgent: false });
+  const after: ForwardingStep[] = [
+    ...(needsConnector ? [{ kind: 'promote-connector', revision } as const, { kind: 'retire-connectors', revision, keep: [revision] } as const] : []),
+    { kind: 'write-copies' },
+    ...dns.withdraw.map((change): ForwardingStep => ({ kind: 'withdraw-record', change })),
+    ...(isNewSetup ? [{ kind: 'forget-artifacts', setup } as const] : []),
+  ];
+  return {
+    kind: 'revision',
+    content: desired,
+    steps: [...before, ...publish, { kind: 'commit-revision', revision, base: current?.revision ?? null }, ...after],
+    finishFrom: before.length,
+    commit: before.length + publish.length,
+  };
+}
+
+function planRecords(dns: DnsPlan): Plan {
+  const steps: ForwardingStep[] = [
+    ...dns.publish.map((change): ForwardingStep => ({ kind: 'publish-record', change })),
+    ...dns.withdraw.map((change): ForwardingStep => ({ kind: 'withdraw-record', change })),
+  ];
+  return steps.length === 0 ? { kind: 'unchanged' } : { kind: 'records', steps, finishFrom: 0, commit: undefined };
+}
+
+/** Overlap: the new one is proven while the old one serves. Restart: what was stopped last is put back first on a failure. */
+function replaceConnector(input: PlanInput, revision: number, isNewSetup: boolean): readonly ForwardingStep[] {
+  const start: ForwardingStep[] = [
+    { kind: 'start-connector', revision, urgent: false },
+    { kind: 'verify-connector', revision, urgent: false },
+  ];
+  const stop: ForwardingStep[] = input.mode === 'restart' && input.running.length > 0 ? [{ kind: 'stop-connectors' }] : [];
+  return [...stop, ...installArtifacts(input, isNewSetup), ...start];
+}
+
+function installArtifacts({ setup, desired }: PlanInput, isNewSetup: boolean): readonly ForwardingStep[] {
+  return isNewSetup && setup !== undefined ? [{ kind: 'install-artifacts', setup, tunnelId: desired.revision.tunnelId }] : [];
+}
+
+export interface WithdrawalInput {
+  readonly current: Revision;
+  readonly desired: RevisionContent;
+  readonly running: readonly ConnectorHandle[];
+  /** Revisions, of those that run, whose config serves an address that has to go. */
+  readonly stale: readonly number[];
+  readonly mode: ReplaceMode;
+}
+
+/**
+ * An address is somebody else's. The revision without it is committed first: from then on nothing brings the address
+ * back, whatever fails. The new connector gets a few seconds before those that serve the address are killed; those of a
+ * change that waits for DNS and do not serve it are left alone.
+ */
+export function planWithdrawal({ current, desired, running, stale, mode }: WithdrawalInput): Plan {
+  if (stale.length === 0 && saysTheSame(current, desired.revision)) return { kind: 'unchanged' };
+  const { revision } = desired.revision;
+  const needsConnector = desired.revision.configHash !== current.configHash;
+  const others = running.map((handle) => handle.revision).filter((other) => other !== current.revision && !stale.includes(other));
+  const keep = [revision, ...(needsConnector ? [] : [current.revision]), ...others];
+  const start: ForwardingStep[] = needsConnector
+    ? [
+        { kind: 'start-connector', revision, urgent: true },
+        { kind: 'verify-connector', revision, urgent: true },
+        { kind: 'promote-connector', revision },
+      ]
+    : [];
+  const end: ForwardingStep[] = [
+    ...(stale.length === 0 ? [] : [{ kind: 'kill-connectors', revisions: stale } as const]),
+    ...(needsConnector ? [{ kind: 'retire-connectors', revision, keep } as const] : []),
+  ];
+  return {
+    kind: 'revision',
+    content: desired,
+    steps: [
+      { kind: 'write-revision', revision, configHash: desired.rendered.hash, rules: desired.revision.rules.length },
+      { kind: 'commit-revision', revision, base: current.revision },
+      ...(mode === 'restart' ? [...end, ...start] : [...start, ...end]),
+      { kind: 'write-copies' },
+    ],
+    finishFrom: 1,
+    commit: 1,
+  };
+}

@@ -1,0 +1,117 @@
+import { toIso } from '../core/clock.js';
+import type { DnsConflict, Warning } from '../core/dns.js';
+import { SupervisorError, type Problem } from '../core/errors.js';
+import type { Revision } from '../core/revision.js';
+import type { ForwardingRule } from '../core/rule.js';
+import type { TunnelIdentity } from '../core/tunnel.js';
+import type { ApplyPorts, ChangeOptions, ChangeRequest, WithdrawnAddress } from './change.js';
+import { planChange, type Plan } from './plan.js';
+import { renderConfig } from './render.js';
+import { resolveRules } from './resolve.js';
+import { makeRevision, type RevisionContent } from './revision-content.js';
+import { replaceRules, storedRules } from './rules-edit.js';
+import { validateRules, type ValidatedRules, type ValidateOptions } from './validate.js';
+
+/** All of an apply that changes nothing: from the request to the plan. */
+
+export interface Prepared {
+  readonly plan: Plan;
+  readonly desired: RevisionContent;
+  readonly current: Revision | undefined;
+  readonly warnings: readonly Warning[];
+}
+
+/** validate → resolve → render → plan. Rejects with what is wrong with the request, a conflict, or Cloudflare being away. */
+export async function prepareChange(request: ChangeRequest, options: ChangeOptions, ports: ApplyPorts, withdrawn: readonly WithdrawnAddress[]): Promise<Prepared> {
+  const current = ports.revisions.current();
+  refuseStale(options, current);
+  const tunnel = request.kind === 'publish' ? request.tunnel : ports.tunnel();
+  if (tunnel === undefined) throw new SupervisorError('SETUP_REQUIRED', 'No domain is connected yet');
+
+  const { validated, setAside } = await validateRequest(request, current, tunnel, ports);
+  const now = toIso(ports.clock.now());
+  const resolved = await resolveRules(validated, ports.addresses, { recorded: current?.addresses ?? [], withdrawn, now });
+  const rendered = await renderConfig(resolved, { tunnelId: tunnel.id, credentialsFile: ports.credentialsFile(tunnel.id) });
+  const hostnames = [...new Set(resolved.rules.map(({ valid }) => valid.hostname))];
+  const { id: tunnelId, zoneId, domain, joined } = tunnel;
+  const dns = await ports.dns.plan({ hostnames, zoneId, domain, tunnelId, joined, takeover: options.takeover ?? false });
+  if (dns.conflicts.length > 0) throw conflictError(dns.conflicts);
+
+  const setup = request.kind === 'publish' ? request.setup : current?.setup;
+  const facts = { revision: ports.revisions.nextNumber(), createdAt: now, reason: options.reason, setup, tunnelId, setAside };
+  const desired = { revision: makeRevision(facts, resolved, rendered), rendered };
+  const { mode, warning } = ports.chooseReplaceMode();
+  const plan = planChange({ current, desired, dns, running: ports.connectors.current(), mode, setup: request.kind === 'publish' ? setup : undefined });
+  const isRestart = plan.kind === 'revision' && plan.steps.some((step) => step.kind === 'stop-connectors');
+  return { plan, desired, current, warnings: [...resolved.warnings, ...dns.warnings, ...(isRestart ? [warning ?? RESTARTED] : [])] };
+}
+
+const RESTARTED: Warning = { code: 'REPLACED_BY_RESTART', message: 'The connector was stopped before the new one was started, as chosen: requests in between were lost.' };
+
+function refuseStale({ ifRevision }: ChangeOptions, current: Revision | undefined): void {
+  const revision = current?.revision ?? 0;
+  if (ifRevision !== undefined && ifRevision !== revision) {
+    throw new SupervisorError('REVISION_CHANGED', `The change is based on revision ${ifRevision}, but ${revision} is current`);
+  }
+}
+
+interface Validated {
+  readonly validated: ValidatedRules;
+  readonly setAside: readonly ForwardingRule[];
+}
+
+/** The rules that the request leads to, from what is stored now. */
+async function validateRequest(request: ChangeRequest, current: Revision | undefined, tunnel: TunnelIdentity, ports: ApplyPorts): Promise<Validated> {
+  const stored = storedRules(current);
+  const zone = tunnel.domain;
+  const asked: ValidateOptions = { zone, outsideZone: 'refuse', stored, fileExists: ports.fileExists };
+  if (request.kind === 'edit') {
+    const edited = request.edit(stored);
+    const validated = await validateRules(edited.rules, asked).catch((error: unknown) => {
+      throw edited.focus === undefined ? error : aboutOneRule(error, edited.focus);
+    });
+    return { validated, setAside: edited.setAside };
+  }
+  if (request.kind === 'replace') {
+    const edited = replaceRules(request.rules, { keepSetAside: request.keepSetAside ?? false })(stored);
+    const validated = await validateRules(edited.rules, { ...asked, setAside: stored.setAside });
+    return { validated, setAside: [...validated.setAside, ...edited.setAside] };
+  }
+  const { rules, setAside } = request.kind === 'rollback' ? storedRules(await findRevision(request.revision, current, ports)) : stored;
+  return revalidate([...rules, ...setAside], zone);
+}
+
+/** What was stored once is not refused for having been stored: the zone may have changed, a file may be gone. */
+async function revalidate(rules: readonly ForwardingRule[], zone: string): Promise<Validated> {
+  const validated = await validateRules(rules, { zone, outsideZone: 'set-aside', maxRules: Number.POSITIVE_INFINITY });
+  return { validated, setAside: validated.setAside };
+}
+
+async function findRevision(asked: number | undefined, current: Revision | undefined, ports: ApplyPorts): Promise<Revision> {
+  if (asked !== undefined) {
+    const found = await ports.revisions.read(asked);
+    if (found === undefined || found.revision > (current?.revision ?? 0)) throw new SupervisorError('REVISION_UNKNOWN', `There is no revision ${asked}`);
+    return found;
+  }
+  const earlier = (await ports.revisions.list()).filter(({ revision }) => revision < (current?.revision ?? 0));
+  const newest = earlier.toSorted((a, b) => b.revision - a.revision)[0];
+  if (newest === undefined) throw new SupervisorError('REVISION_UNKNOWN', 'There is no revision before the current one');
+  return newest;
+}
+
+/** Whoever sent one rule counts from 0 in what they sent, not in what is stored. */
+function aboutOneRule(error: unknown, focus: number): unknown {
+  if (!(error instanceof SupervisorError) || error.problems.some((problem) => problem.rule !== focus)) return error;
+  const [first] = error.problems;
+  return new SupervisorError(error.code, first?.message ?? error.message, { problems: error.problems.map((problem) => ({ ...problem, rule: 0 })), cause: error });
+}
+
+function conflictError(conflicts: readonly DnsConflict[]): SupervisorError {
+  const problems = conflicts.map(({ hostname, record }): Problem => ({
+    field: 'hostname',
+    code: 'DNS_CONFLICT',
+    message: `${hostname} has a ${record.type} record that is not ours: ${record.content}`,
+  }));
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+  return new SupervisorError('DNS_CONFLICT', `${problems[0]?.message ?? 'A record is not ours'}${more}`, { problems });
+}

@@ -1,0 +1,176 @@
+import type { Random } from '../core/clock.js';
+import { SupervisorError, type ErrorCode } from '../core/errors.js';
+import { applyChange, type ApplyRun } from './apply.js';
+import { DEFAULT_LIMITS, type ApplyPorts, type ChangeOptions, type ChangeOutcome, type ChangeRequest, type WithdrawnAddress } from './change.js';
+import { recoverForwarding, type Recovery } from './recover.js';
+import { validateRules } from './validate.js';
+import { applyWithdrawal } from './withdraw.js';
+import { WriterQueue, type Turn } from './writer-queue.js';
+import { YieldWindow } from './yield-window.js';
+
+/** The one place through which what is published changes. */
+export interface ForwardingWriter {
+  /** Waits its turn and applies. A dry run waits for nobody. */
+  submit(request: ChangeRequest, options: ChangeOptions): Promise<ChangeOutcome>;
+  /** Goes ahead of everything that waits, and of a running change's DNS phase. Follow it with a `refresh`. */
+  withdraw(addresses: readonly WithdrawnAddress[], reason: string): Promise<ChangeOutcome>;
+  /**
+   * Finishes or undoes what a killed supervisor left. Call it before the first `submit`, after the connectors know their
+   * orphans and the committed revision is being served. A change that cannot be finished while something is away blocks
+   * later ones, not withdrawals.
+   */
+  recover(): Promise<readonly Recovery[]>;
+  /** Other work that changes what is published, such as a disconnect: in the same queue. */
+  runExclusive<T>(work: (interrupt: AbortSignal) => Promise<T>): Promise<T>;
+  /** Refuses what waits and stops what runs: undone, or left to the next start. */
+  stop(): Promise<void>;
+}
+
+interface Replacement {
+  readonly request: Extract<ChangeRequest, { readonly kind: 'replace' }>;
+  readonly options: ChangeOptions;
+  readonly resolve: (outcome: ChangeOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function createWriter(ports: ApplyPorts, random: Random): ForwardingWriter {
+  const limits = { ...DEFAULT_LIMITS, ...ports.limits };
+  const queue = new WriterQueue(limits.maxWaiting);
+  const { window } = queue;
+  /** Those that the running change has to hear of, should it plan anew. */
+  let withdrawn: WithdrawnAddress[] = [];
+  /** The last in the queue, if it is nothing but replacements of all rules. */
+  let lastReplacements: Replacement[] | undefined;
+  let waitingRefresh: { readonly reason: string; readonly outcome: Promise<ChangeOutcome> } | undefined;
+
+  const apply = (turn: Turn, request: ChangeRequest, options: ChangeOptions): Promise<ChangeOutcome> =>
+    turn.attempt(async (interrupt, onNoReturn) => {
+      withdrawn = [];
+      return applyChange(request, options, { ports, limits, window, withdrawn, interrupt, onNoReturn });
+    });
+
+  const enqueue = (request: ChangeRequest, options: ChangeOptions, onStart: () => void = () => {}): Promise<ChangeOutcome> => {
+    const { signal } = options;
+    let runs = false;
+    const giveUp = (): void => {
+      if (runs) queue.interruptActive(givenUp());
+    };
+    signal?.addEventListener('abort', giveUp);
+    return queue
+      .run(async (turn) => {
+        onStart();
+        if (signal?.aborted === true) throw givenUp();
+        runs = true;
+        return apply(turn, request, options);
+      })
+      .finally(() => signal?.removeEventListener('abort', giveUp));
+  };
+
+  const replaceAll = (request: Replacement['request'], options: ChangeOptions): Promise<ChangeOutcome> =>
+    new Promise<ChangeOutcome>((resolve, reject) => {
+      const one: Replacement = { request, options, resolve, reject };
+      if (lastReplacements !== undefined && lastReplacements.length < limits.maxWaiting) {
+        lastReplacements.push(one);
+        return;
+      }
+      const group = [one];
+      lastReplacements = group;
+      queue
+        .run(async (turn) => {
+          if (lastReplacements === group) lastReplacements = undefined;
+          await applyLatest(group, (last) => apply(turn, last.request, last.options), ports);
+        })
+        .catch((error: unknown) => {
+          if (lastReplacements === group) lastReplacements = undefined;
+          for (const { reject: refuse } of group) refuse(error);
+        });
+    });
+
+  const submit = (request: ChangeRequest, options: ChangeOptions): Promise<ChangeOutcome> => {
+    if (options.dryRun === true) {
+      return applyChange(request, options, { ports, limits, window: new YieldWindow(), withdrawn: [], interrupt: NEVER, onNoReturn: () => {} });
+    }
+    const isPlain = options.ifRevision === undefined && options.signal === undefined && options.takeover !== true;
+    if (request.kind === 'replace' && isPlain) return replaceAll(request, options);
+    if (request.kind === 'refresh' && isPlain && waitingRefresh?.reason === options.reason) return waitingRefresh.outcome;
+    lastReplacements = undefined;
+    if (request.kind !== 'refresh' || !isPlain) return enqueue(request, options);
+    const outcome = enqueue(request, options, () => {
+      waitingRefresh = undefined;
+    });
+    waitingRefresh = { reason: options.reason, outcome };
+    return outcome;
+  };
+
+  const runExclusive = <T>(work: (interrupt: AbortSignal) => Promise<T>): Promise<T> => {
+    lastReplacements = undefined;
+    return queue.run((turn) =>
+      turn.attempt((interrupt, onNoReturn) => {
+        onNoReturn();
+        return work(interrupt);
+      }),
+    );
+  };
+
+  return {
+    submit,
+    withdraw: (addresses, reason) =>
+      queue.runUrgent(() => {
+        withdrawn.push(...addresses);
+        return applyWithdrawal(addresses, reason, { ports, limits, window, withdrawn: [], interrupt: NEVER, onNoReturn: () => {} });
+      }),
+    recover: () => runExclusive((interrupt) => recoverAll({ ports, limits, window, withdrawn, interrupt }, random)),
+    runExclusive,
+    stop: () => queue.stop(),
+  };
+}
+
+const NEVER = new AbortController().signal;
+
+const givenUp = (): SupervisorError => new SupervisorError('INTERRUPTED', 'The change was given up by who asked for it');
+
+async function recoverAll(run: Omit<ApplyRun, 'onNoReturn'>, random: Random): Promise<readonly Recovery[]> {
+  const recoveries: Recovery[] = [];
+  for (const record of await run.ports.journals.unfinished()) {
+    if (record.header.kind !== 'forwarding' || run.interrupt.aborted) continue;
+    const recovery = await recoverForwarding(record, run, random);
+    if (recovery !== undefined) recoveries.push(recovery);
+  }
+  return recoveries;
+}
+
+/**
+ * Several lists that each replace all rules, one after another: the last one is what remains, so it alone is applied.
+ * The earlier askers get its outcome, or what is wrong with their own list. Where it is wrong, the one before it counts.
+ */
+async function applyLatest(group: readonly Replacement[], apply: (one: Replacement) => Promise<ChangeOutcome>, ports: ApplyPorts): Promise<void> {
+  for (let last = group.length - 1; last >= 0; last -= 1) {
+    const one = group[last];
+    if (one === undefined) continue;
+    try {
+      const outcome = await apply(one);
+      one.resolve(outcome);
+      await Promise.all(group.slice(0, last).map((earlier) => answerSuperseded(earlier, outcome, ports)));
+      return;
+    } catch (error) {
+      one.reject(error);
+      if (error instanceof SupervisorError && REFUSED.has(error.code)) continue;
+      // Nothing wrong with the list: what keeps the last one from being published keeps the others too.
+      for (const earlier of group.slice(0, last)) earlier.reject(error);
+      return;
+    }
+  }
+}
+
+const REFUSED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['FORWARDING_INVALID', 'DNS_CONFLICT', 'CONFIG_REFUSED']);
+
+async function answerSuperseded({ request, resolve, reject }: Replacement, outcome: ChangeOutcome, { tunnel, revisions, fileExists }: ApplyPorts): Promise<void> {
+  const superseded = { code: 'CHANGE_SUPERSEDED', message: 'Before these rules were applied they were replaced by later ones, which are what is published' };
+  try {
+    const zone = tunnel()?.domain ?? '';
+    await validateRules(request.rules, { zone, outsideZone: 'refuse', setAside: revisions.current()?.setAside ?? [], fileExists });
+    resolve({ ...outcome, warnings: [...outcome.warnings, superseded] });
+  } catch (error) {
+    reject(error);
+  }
+}
