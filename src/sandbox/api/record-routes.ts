@@ -1,9 +1,10 @@
 import { z } from 'zod';
 
+import type { StoredRecord } from '../world/dns-records.js';
 import { paginate } from './envelope.js';
 import { recordFilter } from './record-filter.js';
 import { showRecord } from './record-view.js';
-import { needZone, type ApiRoute } from './route.js';
+import { needZone, type ApiCall, type ApiRoute } from './route.js';
 
 const RECORDS = 'zones/:zone/dns_records';
 const RECORD_PAGES = { perPage: 100, perPageMax: 5_000_000 };
@@ -33,7 +34,7 @@ export const RECORD_ROUTES: readonly ApiRoute[] = [
   {
     method: 'GET', path: RECORDS, right: 'dnsRead',
     answer: (call) => {
-      const { items, info } = paginate(call.world.records.list(needZone(call).id).filter(recordFilter(call.query)), call.query, RECORD_PAGES);
+      const { items, info } = paginate(candidates(call).filter(recordFilter(call.query)), call.query, RECORD_PAGES);
       return { result: items.map(showRecord), resultInfo: info };
     },
   },
@@ -75,3 +76,12 @@ export const RECORD_ROUTES: readonly ApiRoute[] = [
     },
   },
 ];
+
+/** The zone's records; only those of the name where the filter asks for one: a zone may have many thousands. */
+function candidates(call: ApiCall): readonly StoredRecord[] {
+  const zone = needZone(call);
+  const { records } = call.world;
+  const name = call.query.get('name.exact') ?? call.query.get('name');
+  if (name === null || call.query.get('match') === 'any') return records.list(zone.id);
+  return records.named(name.toLowerCase()).filter((record) => record.zone.id === zone.id);
+}
