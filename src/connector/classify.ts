@@ -35,22 +35,24 @@ export interface RemoteFacts {
   readonly refused: boolean;
   readonly tunnel: TunnelVerdict;
   readonly network: NetworkState;
+  readonly resolverAnswers: boolean;
+  readonly everReady: boolean;
 }
 
 /** Undefined: the edge is there, and refuses nothing. */
-export function classifyRemotely({ refused, tunnel, network }: RemoteFacts): Failure | undefined {
+export function classifyRemotely({ refused, tunnel, network, resolverAnswers, everReady }: RemoteFacts): Failure | undefined {
   if (refused && tunnel === 'deleted') return failure('TUNNEL_DELETED');
   if (refused && tunnel === 'credentials-refused') return failure('CREDENTIALS_REFUSED');
   if (refused) return failure('EDGE_REFUSED');
-  if (network === 'resolver-dead') return failure('RESOLVER_DEAD');
-  if (network === 'edge-unreachable') return failure('EDGE_UNREACHABLE');
-  return undefined;
+  // A start asks the resolver whatever the flags, and waits 30 s for one that is silent.
+  if (!resolverAnswers && (network === 'down' || !everReady)) return failure('RESOLVER_DEAD');
+  return network === 'down' ? failure('EDGE_UNREACHABLE') : undefined;
 }
 
 export const classifyEnd = (exit: ProcessExit): Failure => failure('CONNECTOR_CRASHED', `The connector ended by itself. ${describeExit(exit)}`);
 
-export const classifyLife = (remote: RemoteFacts, everReady: boolean): Failure =>
-  classifyRemotely(remote) ?? failure(everReady ? 'CONNECTOR_LOST' : 'CONNECTOR_NOT_READY');
+export const classifyLife = (remote: RemoteFacts): Failure =>
+  classifyRemotely(remote) ?? failure(remote.everReady ? 'CONNECTOR_LOST' : 'CONNECTOR_NOT_READY');
 
 export function describeExit({ exitCode, signal, lastLine }: ProcessExit): string {
   const how = signal !== null ? `It died of ${signal}` : exitCode !== null ? `Its exit code was ${exitCode}` : 'How it ended is not known';

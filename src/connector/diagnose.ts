@@ -1,5 +1,6 @@
 import { classifyEnd, classifyLife, classifyLocally, classifyRemotely } from './classify.js';
 import type { RemoteFacts } from './classify.js';
+import { toFailure } from './failures.js';
 import type { Failure } from './failures.js';
 import type { FactFinder, NetworkState, ProcessExit } from './ports.js';
 
@@ -17,32 +18,35 @@ export interface Ended {
 
 export async function diagnoseEnd(facts: FactFinder, ended: Ended): Promise<Failure> {
   const { revision, exit, everReady, metricsPort } = ended;
-  const [preflight, kills] = await Promise.all([facts.preflight(revision), facts.memoryKills()]);
+  const [wrongFile, kills] = await Promise.all([facts.preflight(revision), facts.memoryKills()]);
+  const preflight = wrongFile === undefined ? undefined : toFailure(wrongFile);
   const memoryKill = kills !== undefined && ended.memoryKillsBefore !== undefined && kills > ended.memoryKillsBefore;
   const nothing = { portTaken: false, binary: undefined, refusedConfig: undefined };
   const known = classifyLocally({ exit, everReady, preflight, memoryKill, ...nothing });
   if (known !== undefined) return known;
   if (!everReady) {
-    const [portTaken, binary, refusedConfig] = await Promise.all([
+    const [portTaken, unusable, refusedConfig] = await Promise.all([
       metricsPort === undefined ? false : facts.portTaken(metricsPort),
       facts.checkBinary(),
       facts.refusedConfig(revision),
     ]);
+    const binary = unusable === undefined ? undefined : toFailure(unusable);
     const local = classifyLocally({ exit, everReady, preflight, memoryKill, portTaken, binary, refusedConfig });
     if (local !== undefined) return local;
   }
-  return classifyRemotely(await remoteFacts(facts, revision, ended.refused)) ?? classifyEnd(exit);
+  return classifyRemotely(await remoteFacts(facts, ended)) ?? classifyEnd(exit);
 }
 
 export async function diagnoseLife(
   facts: FactFinder, life: { readonly revision: number; readonly refused: boolean; readonly everReady: boolean },
 ): Promise<{ readonly failure: Failure; readonly network: NetworkState }> {
-  const remote = await remoteFacts(facts, life.revision, life.refused);
-  return { failure: classifyLife(remote, life.everReady), network: remote.network };
+  const remote = await remoteFacts(facts, life);
+  return { failure: classifyLife(remote), network: remote.network };
 }
 
 /** An edge that refuses is an edge that is reached: then it is Cloudflare's API that knows why. */
-async function remoteFacts(facts: FactFinder, revision: number, refused: boolean): Promise<RemoteFacts> {
-  if (refused) return { refused, network: 'up', tunnel: await facts.tunnel(revision) };
-  return { refused, network: await facts.network(), tunnel: 'unknown' };
+async function remoteFacts(facts: FactFinder, { revision, refused, everReady }: { readonly revision: number; readonly refused: boolean; readonly everReady: boolean }): Promise<RemoteFacts> {
+  if (refused) return { refused, everReady, network: 'up', resolverAnswers: true, tunnel: await facts.tunnel(revision) };
+  const [network, resolverAnswers] = await Promise.all([facts.network(), facts.resolverAnswers()]);
+  return { refused, everReady, network, resolverAnswers, tunnel: 'unknown' };
 }

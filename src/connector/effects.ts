@@ -1,7 +1,5 @@
-import { toSupervisorError } from '../core/errors.js';
 import { diagnoseEnd, diagnoseLife } from './diagnose.js';
-import { failure, isFailureCode } from './failures.js';
-import type { Failure } from './failures.js';
+import { toFailure } from './failures.js';
 import type { FleetEffect } from './fleet.js';
 import type { Message } from './machine.js';
 import type { ConnectorProcess, FactFinder, Launcher, Prober } from './ports.js';
@@ -43,8 +41,8 @@ export class EffectRunner {
     return this.#lives.get(id)?.process;
   }
 
-  runningPids(): ReadonlySet<number> {
-    return new Set([...this.#lives.values()].flatMap(({ running, process }) => (running && process !== undefined ? [process.pid] : [])));
+  running(): readonly ConnectorProcess[] {
+    return [...this.#lives.values()].flatMap(({ running, process }) => (running && process !== undefined ? [process] : []));
   }
 
   adopt(id: number, process: ConnectorProcess): void {
@@ -141,9 +139,4 @@ export class EffectRunner {
     const now = await this.#ports.facts.fingerprint(life.revision);
     return { type: 'cause-checked', id, changed: now !== await life.fingerprint };
   }
-}
-
-function toFailure(thrown: unknown): Failure {
-  const error = toSupervisorError(thrown);
-  return isFailureCode(error.code) ? failure(error.code, error.message) : failure('CONNECTOR_CRASHED', error.message);
 }

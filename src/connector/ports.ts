@@ -1,5 +1,5 @@
+import type { SupervisorError } from '../core/errors.js';
 import type { IngressRule } from '../forwarding/ports.js';
-import type { Failure } from './failures.js';
 
 /** What supervision needs of the world. Implemented in cloudflared/; tests bring programs of their own. */
 
@@ -52,17 +52,16 @@ export interface Counters {
 export interface Prober {
   /** `/ready`. Never rejects. */
   probe(metricsPort: number): Promise<Probe>;
+  /** What Cloudflare knows this connector by; undefined where it does not answer. Never rejects. */
+  readConnectorId(metricsPort: number): Promise<string | undefined>;
   /** `/metrics`; undefined where it does not answer. Never rejects. */
   readCounters(metricsPort: number): Promise<Counters | undefined>;
   /** `/config`; rejects where it does not answer. */
   readRules(metricsPort: number): Promise<readonly IngressRule[]>;
 }
 
-export type NetworkState =
-  /** Some edge address accepts TCP connections. */
-  | 'up'
-  | 'edge-unreachable'
-  | 'resolver-dead';
+/** `up`: some edge address accepts TCP connections. */
+export type NetworkState = 'up' | 'down';
 
 /** What Cloudflare says of the tunnel of a revision. `unknown`: it could not be asked. */
 export type TunnelVerdict = 'usable' | 'deleted' | 'credentials-refused' | 'unknown';
@@ -70,13 +69,15 @@ export type TunnelVerdict = 'usable' | 'deleted' | 'credentials-refused' | 'unkn
 /** Facts that failures are told apart by. None rejects: what cannot be found out is `undefined` or `unknown`. */
 export interface FactFinder {
   /** Binary, config and credentials of a revision: the first thing wrong with them. No process is started. */
-  preflight(revision: number): Promise<Failure | undefined>;
+  preflight(revision: number): Promise<SupervisorError | undefined>;
   /** Runs `--version`. */
-  checkBinary(): Promise<Failure | undefined>;
+  checkBinary(): Promise<SupervisorError | undefined>;
   /** Runs `ingress validate`: what it refuses the file for. */
   refusedConfig(revision: number): Promise<string | undefined>;
   portTaken(port: number): Promise<boolean>;
   network(): Promise<NetworkState>;
+  /** Whether any resolver of this machine answers anything. */
+  resolverAnswers(): Promise<boolean>;
   tunnel(revision: number): Promise<TunnelVerdict>;
   /** How many processes the kernel has killed for memory, where it says so. */
   memoryKills(): Promise<number | undefined>;

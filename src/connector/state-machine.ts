@@ -1,6 +1,5 @@
 import { forgetBarren, NO_FAILURES } from './backoff.js';
 import { drain, drainingDueAt, stepDraining, stopWithoutLife } from './draining.js';
-import { failure } from './failures.js';
 import { announce, isOver, moveTo, stay } from './machine.js';
 import type { Context, Life, Machine, Message, Phase, Step } from './machine.js';
 import { probeInterval, LOST_PROBES, STARTING_PROBES, YOUNG_READY_PROBES } from './policy.js';
@@ -69,8 +68,7 @@ function stepBetween(machine: Machine, phase: Between, message: Message, context
     case 'network-checked': {
       if (phase.name !== 'waiting' || phase.network === undefined) return stay(machine);
       if (message.network === 'up') return launchSoon(machine, context);
-      const reason = failure(message.network === 'resolver-dead' ? 'RESOLVER_DEAD' : 'EDGE_UNREACHABLE');
-      return moveTo({ ...machine, failure: reason }, { ...phase, network: { at: context.now + context.policy.networkCheckMs, busy: false } });
+      return moveTo(machine, { ...phase, network: { at: context.now + context.policy.networkCheckMs, busy: false } });
     }
     case 'cause-checked':
       if (phase.name !== 'failed') return stay(machine);

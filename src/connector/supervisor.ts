@@ -102,7 +102,7 @@ export class ConnectorSupervisor implements Connectors {
    * connector (`takeOver`, `promote`) is ready; only then they are stopped. Call it before anything is started.
    */
   async adoptOrphans(): Promise<readonly ConnectorHandle[]> {
-    const known = this.#effects.runningPids();
+    const known = new Set(this.#effects.running().map((process) => process.pid));
     const orphans = (await this.#ports.launcher.findOrphans()).filter((orphan) => !known.has(orphan.pid));
     return orphans.map((orphan) => {
       const id = this.#fleet.nextId;
@@ -147,6 +147,12 @@ export class ConnectorSupervisor implements Connectors {
 
   status(): readonly ConnectorStatus[] {
     return this.#fleet.slots.map((slot) => this.#reporter.statusOf(slot));
+  }
+
+  /** What Cloudflare knows the running connectors by. */
+  async connectorIds(): Promise<readonly string[]> {
+    const ids = await Promise.all(this.#effects.running().map(async ({ metricsPort }) => await this.#ports.prober.readConnectorId(metricsPort)));
+    return ids.filter((id) => id !== undefined);
   }
 
   /** What is wrong with the kept connector, and what a person can do. */

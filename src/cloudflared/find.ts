@@ -1,0 +1,105 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { SupervisorError } from '../core/errors.js';
+import { SYSTEM_PATH } from '../host/child-environment.js';
+import { runProgram } from '../host/run-program.js';
+import { isAtLeast, MINIMUM_VERSION, parseVersion } from './version.js';
+
+/** A cloudflared that runs and is new enough. */
+export interface Binary {
+  /** Absolute. */
+  readonly path: string;
+  readonly version: string;
+}
+
+export interface BinarySearch {
+  /** `--cloudflared`: this one or none. */
+  readonly given: string | undefined;
+  /** `<base>/bin/cloudflared`: there because we, or somebody, put it there on purpose; so it goes before PATH. */
+  readonly own: string;
+  /** The variable PATH. */
+  readonly path: string | undefined;
+  /** What it is run with. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const VERSION_TIMEOUT_MS = 10_000;
+
+/** Files that would be used, in order; whether they exist or not. */
+export function candidatePaths({ given, own, path }: BinarySearch): readonly string[] {
+  if (given !== undefined) return [given];
+  const directories = (path === undefined || path === '' ? SYSTEM_PATH : path).split(delimiter).filter((directory) => isAbsolute(directory));
+  return [...new Set([own, ...directories.map((directory) => join(directory, 'cloudflared'))])];
+}
+
+/**
+ * The first candidate that runs and is new enough.
+ * @throws SupervisorError BINARY_MISSING, BINARY_UNUSABLE or BINARY_TOO_OLD: of the first file that is there at all.
+ */
+export async function findBinary(search: BinarySearch): Promise<Binary> {
+  let first: SupervisorError | undefined;
+  for (const path of candidatePaths(search)) {
+    const found = await inspectBinary(path, search.env);
+    if (!(found instanceof SupervisorError)) return found;
+    if (found.code !== 'BINARY_MISSING') first ??= found;
+  }
+  throw first ?? new SupervisorError('BINARY_MISSING', search.given === undefined
+    ? `There is no cloudflared in ${search.own} or on PATH.`
+    : `There is no file ${search.given}.`);
+}
+
+/** Looks at one file and runs its `--version`. */
+export async function inspectBinary(path: string, env: Readonly<Record<string, string>>): Promise<Binary | SupervisorError> {
+  const wrong = lookAtBinary(path);
+  if (wrong !== undefined) return wrong;
+  const result = await runProgram([path, '--version'], { env, timeoutMs: VERSION_TIMEOUT_MS });
+  const unusable = (reason: string): SupervisorError => new SupervisorError('BINARY_UNUSABLE', `${path} ${reason}`);
+  if (result.startError !== undefined) {
+    return ['EAGAIN', 'ENOMEM'].includes(result.startError)
+      ? new SupervisorError('PROCESS_LIMIT', `${path} cannot be started: ${result.startError}.`)
+      : unusable(`cannot be executed: ${result.startError}.`);
+  }
+  if (result.timedOut) return unusable(`did not answer --version within ${VERSION_TIMEOUT_MS / 1_000} s.`);
+  const version = parseVersion(result.stdout);
+  if (result.exitCode !== 0 || version === undefined) {
+    const said = `${result.stdout}\n${result.stderr}`.trim().split('\n')[0] ?? '';
+    return unusable(`is not a cloudflared that runs here: --version ${result.signal === undefined ? `exited with ${String(result.exitCode)}` : `died of ${result.signal}`}, saying ${JSON.stringify(said.slice(0, 200))}.`);
+  }
+  if (!isAtLeast(version, MINIMUM_VERSION)) {
+    return new SupervisorError('BINARY_TOO_OLD', `${path} is version ${version}; ${MINIMUM_VERSION} or newer is needed.`);
+  }
+  return { path, version };
+}
+
+/** What can be seen without running it. */
+export function lookAtBinary(path: string): SupervisorError | undefined {
+  try {
+    if (!statSync(path).isFile()) return new SupervisorError('BINARY_UNUSABLE', `${path} is not a file.`);
+    accessSync(path, constants.X_OK);
+    return undefined;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return new SupervisorError('BINARY_MISSING', `There is no file ${path}.`);
+    return new SupervisorError('BINARY_UNUSABLE', `${path} cannot be executed by this user: ${String(code)}.`, { cause: error });
+  }
+}
+
+/** Finds once, and again only when the file that was found is not the same any more. */
+export function createBinaryFinder(search: BinarySearch): { find(): Promise<Binary> } {
+  let found: { readonly binary: Binary; readonly mark: string } | undefined;
+  return {
+    find: async () => {
+      if (found !== undefined && found.mark === markOf(found.binary.path)) return found.binary;
+      found = undefined;
+      const binary = await findBinary(search);
+      found = { binary, mark: markOf(binary.path) };
+      return binary;
+    },
+  };
+}
+
+/** Changes when the file does; `absent` where there is none. */
+export function markOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stat === undefined ? 'absent' : `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.mode}`;
+}
