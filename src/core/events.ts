@@ -12,6 +12,7 @@ export interface EventData {
   'setup.step-completed': { step: SetupStep; detail: string };
   'setup.completed': { domain: string; tunnelId: string; tunnelName: string; tunnelExisted: boolean };
   'setup.failed': { step: SetupStep; error: ErrorBody };
+  'tunnel.disconnected': { tunnelId: string; domain: string };
   'login.url-issued': { url: string; expiresAt: string; attempt: number };
   'login.completed': { zoneId: string };
   'forwarding.accepted': { change: string; reason: string; revision: number };

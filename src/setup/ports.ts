@@ -1,9 +1,10 @@
 import type { Clock, Random } from '../core/clock.js';
-import type { Warning } from '../core/dns.js';
+import type { LedgerEntry, Warning } from '../core/dns.js';
 import type { Emit } from '../core/events.js';
 import type { ForwardingRule } from '../core/rule.js';
 import type { Secret } from '../core/secret.js';
 import type { OriginCert, TunnelCredentials, TunnelIdentity } from '../core/tunnel.js';
+import type { DnsRecords } from '../forwarding/ports.js';
 import type { Gate, JournalStore } from '../transaction/ports.js';
 
 /** What setup needs of the world. All of it is slow or has a person in it; only `publish` enters the writer queue. */
@@ -171,6 +172,28 @@ export interface SetupPorts {
   readonly random: Random;
   /** Base64 of 32 random bytes. */
   readonly createSecret: () => Secret;
+  /** Unique, sortable by time. */
+  readonly createChangeId: () => string;
+  readonly gate?: Gate;
+}
+
+/** What disconnecting needs of the world. It runs as the writer does: in its queue, one at a time. */
+export interface DisconnectPorts {
+  readonly installed: () => Promise<InstalledTunnel | undefined>;
+  readonly openAccount: OpenAccount;
+  readonly dns: Pick<DnsRecords, 'execute' | 'undo'>;
+  readonly ledger: () => readonly LedgerEntry[];
+  readonly connectors: {
+    /** One SIGTERM each; resolves when all have ended. Idempotent. */
+    stopAll(): Promise<void>;
+    /** Takes `stopAll` back: the committed revision is served again. */
+    startAll(): Promise<void>;
+  };
+  /** Certificate, credentials, tunnel and config files, and what the state files say of them. The rules stay. Idempotent. */
+  readonly removeArtifacts: (tunnel: TunnelIdentity) => Promise<void>;
+  readonly journals: JournalStore;
+  readonly emit: Emit;
+  readonly clock: Clock;
   /** Unique, sortable by time. */
   readonly createChangeId: () => string;
   readonly gate?: Gate;

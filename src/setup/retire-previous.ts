@@ -4,14 +4,12 @@ import { quote } from '../core/parsed.js';
 import { toSupervisorError } from '../core/errors.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
 import { openStaged } from './authorise.js';
+import { isAlone } from './is-alone.js';
 import type { CloudflareAccount, InstalledTunnel, SetupPorts } from './ports.js';
 
 /** Longer than the longest grace period that cloudflared takes. */
 const DRAIN_TIMEOUT_MS = 240_000;
 const DELETE_TIMEOUT_MS = 60_000;
-/** The account hears a little later than we that a connector has gone. */
-const LOOKS = 5;
-const LOOK_AGAIN_MS = 2_000;
 
 export type RetirePorts = Pick<SetupPorts, 'staging' | 'openAccount' | 'retired' | 'drained' | 'clock'>;
 
@@ -36,7 +34,7 @@ async function deletePrevious(ports: RetirePorts, previous: InstalledTunnel, nex
     const account = await openPrevious(ports, previous, next);
     if (account === undefined) return [left(identity, 'its certificate is lost')];
     return await withDeadline(ports.clock, DELETE_TIMEOUT_MS, signal, async (inTime) => {
-      if (!(await isAlone(ports, account, identity.id, inTime))) return [left(identity, 'others are connected to it')];
+      if (!(await isAlone(ports.clock, account, identity.id, inTime))) return [left(identity, 'others are connected to it')];
       await account.deleteTunnel(identity.id, inTime);
       return [];
     });
@@ -51,14 +49,6 @@ async function deletePrevious(ports: RetirePorts, previous: InstalledTunnel, nex
 async function openPrevious(ports: RetirePorts, previous: InstalledTunnel, next: TunnelIdentity): Promise<CloudflareAccount | undefined> {
   if (previous.identity.accountId === next.accountId) return openStaged(ports);
   return previous.certificate === undefined ? undefined : ports.openAccount(previous.certificate);
-}
-
-async function isAlone(ports: RetirePorts, account: CloudflareAccount, tunnelId: string, signal: AbortSignal): Promise<boolean> {
-  for (let look = 1; ; look += 1) {
-    if ((await account.listConnectors(tunnelId, signal)).length === 0) return true;
-    if (look === LOOKS) return false;
-    await ports.clock.sleep(LOOK_AGAIN_MS, signal);
-  }
 }
 
 const left = (identity: TunnelIdentity, why: string): Warning => ({ code: 'TUNNEL_LEFT', message: `The tunnel ${quote(identity.name)} (${identity.id}) that served before is left in the account: ${why}.` });

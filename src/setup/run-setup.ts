@@ -5,11 +5,11 @@ import type { JournalHeader, JournalRecord } from '../transaction/ports.js';
 import { replayJournal } from '../transaction/progress.js';
 import { recoverChange } from '../transaction/recover.js';
 import { runChange, type RunResult } from '../transaction/run.js';
-import { isWorthWaiting } from './is-worth-waiting.js';
 import { journalParameters, type SetupParameters, type SetupResult } from './parameters.js';
 import type { SetupPorts, Zone } from './ports.js';
 import type { SetupRun } from './setup-run.js';
 import { createSetupExecutors, SETUP_PLAN, type SetupStepData } from './steps.js';
+import { waitToRetry } from './wait-to-retry.js';
 
 export interface SetupControl {
   /** Aborted, with SETUP_CANCELLED, when a person cancels. */
@@ -29,7 +29,6 @@ export type SetupEnd =
 
 /** How long taking one step back may last: it is Cloudflare that may be away. */
 const UNDO_TIMEOUT_MS = 60_000;
-const LONGEST_DELAY_MS = 60_000;
 
 /**
  * The recipe: find cloudflared, log in, find the zone, provide a tunnel, publish on it; then see to the one before.
@@ -58,24 +57,12 @@ export async function recoverSetup(ports: SetupPorts, record: JournalRecord<Setu
   run.existed = readExisted(results[SETUP_PLAN.indexOf('create-tunnel')]);
   await ports.login.sweep();
   const end = await conclude(ports, run, () =>
-    recoverChange(record, ports.journals, { ...optionsOf(ports, run, control), waitToRetry: (error, attempt) => waitToRetry(ports, error, attempt, control) }),
+    recoverChange(record, ports.journals, { ...optionsOf(ports, run, control), waitToRetry: (error, attempt) => waitToRetry({ clock: ports.clock, ...control }, error, attempt) }),
   );
   const { change } = run;
   if (end.kind === 'completed') ports.emit('journal.recovered', { change, outcome: 'finished', message: 'A setup that was cut off is finished.' });
   if (end.kind === 'failed') ports.emit('journal.recovered', { change, outcome: end.undone ? 'undone' : 'failed', message: end.error.message });
   return end;
-}
-
-async function waitToRetry(ports: SetupPorts, error: SupervisorError, attempt: number, { cancel, interrupt }: SetupControl): Promise<boolean> {
-  if (!isWorthWaiting(error)) return false;
-  const signal = AbortSignal.any([cancel, interrupt]);
-  try {
-    await ports.clock.sleep(Math.min(LONGEST_DELAY_MS, 1_000 * 2 ** attempt), signal);
-  } catch {
-    // Cancelled: it is undone. The daemon stops: it stays as it is, and this answer does not count.
-    return interrupt.aborted;
-  }
-  return true;
 }
 
 /** What the parameters of an unfinished setup were; without the certificate, which is staged. */
