@@ -30,7 +30,7 @@ export function classifyRefusal(program: PrivilegeProgram, exitCode: number | un
   if (last === undefined || !last.startsWith(`${program}: `)) return undefined;
   const said = REFUSALS.find(([text]) => text.test(last));
   if (said !== undefined) return said[1];
-  if (noNewPrivileges) return 'PRIVILEGE_NO_NEW_PRIVILEGES';
   const notEnabled = program === 'doas' && /not enabled/i.test(last);
-  return NOT_STARTED.test(last) && !notEnabled ? undefined : 'PRIVILEGE_PASSWORD_REQUIRED';
+  if (NOT_STARTED.test(last) && !notEnabled) return undefined;
+  return noNewPrivileges ? 'PRIVILEGE_NO_NEW_PRIVILEGES' : 'PRIVILEGE_PASSWORD_REQUIRED';
 }

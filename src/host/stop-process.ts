@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { systemClock, type Clock } from '../core/clock.js';
 import { SYSTEM_PATH } from './child-environment.js';
-import { isRunning, listTree, type ProcessEntry } from './process-table.js';
+import { isRunning, listTree, readProcess, type ProcessEntry } from './process-table.js';
 import { errnoOf } from './storage-error.js';
 
 /** What stopping needs of a child process; Node's and execa's have it. */
@@ -94,19 +94,23 @@ export async function stopChild(child: StoppableChild, { stopTimeoutMs, clock = 
   const { pid } = child;
   if (pid === undefined) return 'ended';
   if (hasExited(child)) {
-    // What it left behind in its group goes too.
-    signalGroup(pid, 'SIGKILL');
+    killLeftovers(pid);
     return 'ended';
   }
   if (stopTimeoutMs > 0) {
     signalGroup(pid, 'SIGTERM');
     if (await waitForExit(child, stopTimeoutMs, clock)) {
-      signalGroup(pid, 'SIGKILL');
+      killLeftovers(pid);
       return 'terminated';
     }
   }
   await killTree(pid);
   return (await waitForExit(child, KILL_TIMEOUT_MS, clock)) ? 'killed' : 'survived';
+}
+
+/** What a child left behind in its group. A pid that lives again is somebody else's, and so is its group. */
+function killLeftovers(pid: number): void {
+  if (readProcess(pid) === undefined) signalGroup(pid, 'SIGKILL');
 }
 
 /**
