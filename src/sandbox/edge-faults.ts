@@ -1,4 +1,4 @@
-import type { Authorize, RegistrationRequest, RegistrationVerdict } from './edge/ports.js';
+import type { RegistrationRequest, RegistrationVerdict } from './edge/ports.js';
 import type { FaultScript, FaultTiming } from './fault-script.js';
 import type { Tunnels } from './world/tunnels.js';
 
@@ -19,7 +19,7 @@ export interface EdgeFaultRule extends FaultTiming {
 }
 
 /** Lets in whoever has the secret of a tunnel that exists, unless a scripted fault stands in the way. */
-export function createAuthorize(tunnels: Tunnels, faults: FaultScript<EdgeFaultRule>): Authorize {
+export function createAuthorize(tunnels: Tunnels, faults: FaultScript<EdgeFaultRule>): (request: RegistrationRequest) => Promise<RegistrationVerdict> {
   return async (request) => {
     const fault = faults.take((rule) => fits(rule, request))?.fault;
     if (fault?.kind === 'reject') return reject(fault.cause, fault.retryAfterMs);

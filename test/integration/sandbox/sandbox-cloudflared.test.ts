@@ -88,6 +88,27 @@ describe('with a certificate', () => {
   }
 
   // The stand-in has only the commands that our code runs.
+  test.runIf(typeof givenCloudflared().cloudflared === 'string')('create, list and delete are answered as by Cloudflare', async () => {
+    expect((await tunnel('create', 'home')).exitCode).toBe(0);
+    expect((await tunnel('create', 'home')).output).toContain('tunnel with name already exists');
+    const [made] = sandbox.world.tunnels.list();
+    expect(JSON.parse(await readFile(join(home, `${made?.id ?? ''}.json`), 'utf8'))).toMatchObject({ TunnelSecret: made?.secret.toString('base64') });
+    expect(JSON.parse((await tunnel('list', '-o', 'json')).output)).toMatchObject([{ id: made?.id, name: 'home', connections: [] }]);
+    expect((await tunnel('delete', 'home')).exitCode).toBe(0);
+    expect((await tunnel('delete', made?.id ?? '')).output).toContain('has already been deleted');
+    // Longer than one page of the list.
+    for (let number = 0; number < 25; number += 1) sandbox.world.tunnels.create(made?.accountId ?? '', `t-${number}`);
+    expect(JSON.parse((await tunnel('list', '-o', 'json')).output)).toHaveLength(25);
+
+    const { id } = await runTunnel('http_status:200');
+    await sandbox.world.changes.wait(() => (sandbox.connections.of(id).length > 0 ? true : undefined), WAIT_MS);
+    const refused = await tunnel('delete', id);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.output).toContain('code: 1022');
+    expect((await tunnel('delete', '-f', id)).exitCode).toBe(0);
+    expect(sandbox.world.tunnels.get(id)?.deletedAt).toBeDefined();
+  });
+
   test.runIf(typeof givenCloudflared().cloudflared === 'string')('the token of a tunnel is its credentials', async () => {
     const zone = sandbox.world.zones.find();
     const { id, secret } = sandbox.world.tunnels.create(zone?.account.id ?? '', 'home');
