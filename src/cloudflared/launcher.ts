@@ -6,10 +6,10 @@ import { runCommand } from './command-lines.js';
 import type { ConnectorOptions } from './command-lines.js';
 import type { Binary } from './find.js';
 import { chooseFreePort } from './free-port.js';
-import { nextLogNumber, pruneLogs, readLastLine } from './log-files.js';
+import { logNumber, nextLogNumber, pruneLogs, readLastLine } from './log-files.js';
 import { followLog } from './log-follower.js';
 import { describeLogLine, parseLogLine } from './log-line.js';
-import type { ConnectorLogLine } from './log-line.js';
+import type { ConnectorLogLine, LogContent } from './log-line.js';
 import { findOrphans } from './orphans.js';
 import { checkRunFiles } from './preflight.js';
 import { adoptConnector, spawnConnector } from './process.js';
@@ -38,7 +38,8 @@ export function createLauncher(launcher: LauncherOptions): Launcher {
   /** One log, from now to the end of its process. */
   const attendLog = (path: string, from: 'start' | 'end', pid: number, revision: number): ProcessCallbacks => {
     logsInUse.add(path);
-    const pass = (content: Omit<ConnectorLogLine, 'pid' | 'revision'>): void => launcher.onLogLine({ pid, revision, ...content });
+    const log = logNumber(path);
+    const pass = (content: LogContent): void => launcher.onLogLine({ pid, revision, log, ...content });
     const follower = followLog({
       path, from,
       onLine: (line) => pass(parseLogLine(line, redactor)),

@@ -1,6 +1,6 @@
 import { constants, copyFileSync, readdirSync, statSync, truncateSync, unlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { errnoOf, isMissing, toStorageError } from '../host/storage-error.js';
 
 /** Each process has a file of its own, `connector-<n>.log`; what is rotated away becomes `connector-<n>.log.<k>`. */
@@ -15,13 +15,18 @@ export function nextLogNumber(logDir: string): number {
   return Math.max(0, ...listLogs(logDir).map((log) => log.number)) + 1;
 }
 
-interface LogFile {
+export interface LogFile {
   readonly path: string;
   readonly number: number;
+  /** ms since the epoch. */
   readonly modified: number;
 }
 
-function listLogs(logDir: string): readonly LogFile[] {
+/** 0 where it is no connector's log. */
+export const logNumber = (path: string): number => Number(NAME.exec(basename(path))?.[1] ?? 0);
+
+/** Rotated ones too, in no order. */
+export function listLogs(logDir: string): readonly LogFile[] {
   return readdirSync(logDir).flatMap((name) => {
     const number = NAME.exec(name)?.[1];
     const path = join(logDir, name);

@@ -4,6 +4,8 @@ import type { Redactor } from '../host/redact.js';
 export interface ConnectorLogLine {
   readonly pid: number;
   readonly revision: number;
+  /** The number of its file, `connector-<n>.log`; 0 where it writes to no such file. */
+  readonly log: number;
   /** `debug`, `info`, `warn`, `error`, `fatal`; `info` for what is no JSON. */
   readonly level: string;
   readonly message: string;
@@ -13,7 +15,7 @@ export interface ConnectorLogLine {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-export type LogContent = Omit<ConnectorLogLine, 'pid' | 'revision'>;
+export type LogContent = Omit<ConnectorLogLine, 'pid' | 'revision' | 'log'>;
 
 /** cloudflared writes JSON lines, and plain text where it ends before its logger is made. */
 export function parseLogLine(text: string, redactor: Pick<Redactor, 'redact' | 'redactJson'>): LogContent {

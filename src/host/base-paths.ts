@@ -38,6 +38,7 @@ export interface BasePaths {
   /** HOME of `cloudflared tunnel login`. */
   readonly loginHome: string;
   readonly stagedDir: string;
+  readonly stagedCert: string;
 
   /** Origin certs of zones we left, while records of ours are still there. */
   readonly retiredDir: string;
@@ -84,6 +85,7 @@ export function basePaths(baseDir: string): BasePaths {
     setupDir: at('setup'),
     loginHome: at('setup', 'home'),
     stagedDir: at('setup', 'staged'),
+    stagedCert: at('setup', 'staged', 'cert.pem'),
     retiredDir: at('retired'),
     retiredCert: (zoneId) => at('retired', `${zoneId}.pem`),
     binDir: at('bin'),

@@ -21,7 +21,6 @@ const previousSchema = z.object({ identity: tunnelIdentitySchema, certificate: s
 /** `<base>/setup/staged`, 0700: what a setup has and nobody uses yet, secrets among it. There only while it is needed. */
 export function createTunnelStaging(paths: BasePaths, emit: Emit): TunnelStaging {
   const at = (name: string): string => join(paths.stagedDir, name);
-  const certPem = at('cert.pem');
   const intents = createDocument<TunnelIntent>({ path: at('intent.json'), schema: intentSchema, version: 1, emit, encode: (intent) => ({ ...intent, secret: intent.secret.reveal() }) });
   const staged = createDocument<StagedTunnel>({ path: at('tunnel.json'), schema: stagedSchema, version: 1, emit, encode: ({ identity, credentials }) => ({ identity, credentials: credentialsContent(credentials) }) });
   const previous = createDocument<InstalledTunnel>({ path: at('previous.json'), schema: previousSchema, version: 1, emit, encode: encodeInstalled });
@@ -40,8 +39,8 @@ export function createTunnelStaging(paths: BasePaths, emit: Emit): TunnelStaging
   };
 
   return {
-    readCertificate: async () => readSecret(certPem),
-    writeCertificate: async (pem) => write(async () => writeFileAtomic(certPem, pem.reveal())),
+    readCertificate: async () => readSecret(paths.stagedCert),
+    writeCertificate: async (pem) => write(async () => writeFileAtomic(paths.stagedCert, pem.reveal())),
     readIntent: async () => intents.read(),
     writeIntent: async (intent) => write(async () => intents.write(intent)),
     readTunnel: async () => staged.read(),
