@@ -14,9 +14,10 @@ export function deliverAnswer(stream: ClientHttp2Stream, request: IncomingMessag
   answerWithError(request, response, EDGE_ERRORS.badConnector, ray);
 }
 
-/** A body that was cut on the way must look cut to the visitor: its connection is reset. */
+/** A body that was cut on the way must look cut to the visitor. */
 function deliverBody(stream: ClientHttp2Stream, request: IncomingMessage, response: ServerResponse, { status, headers }: OriginAnswer, ray: string): void {
-  let missing = expectedBytes(request, status, findHeader(headers, 'content-length'));
+  const length = findHeader(headers, 'content-length');
+  let missing = expectedBytes(request, status, length);
   response.writeHead(status, toVisitorHeaders(headers, ray, 'answer'));
   response.flushHeaders();
   stream.on('data', (chunk: Buffer) => {
@@ -27,8 +28,17 @@ function deliverBody(stream: ClientHttp2Stream, request: IncomingMessage, respon
   // Node ends a stream that was cut as it ends a whole one: only the reset code, known at 'close', tells them apart.
   stream.once('close', () => {
     if (stream.rstCode === constants.NGHTTP2_NO_ERROR && missing <= 0) response.end();
-    else response.socket?.resetAndDestroy();
+    else cutResponse(response, length !== undefined || response.chunkedEncoding);
   });
+}
+
+/**
+ * Where length or chunks tell how much there should be, an end too early is told by itself, and what came before
+ * arrives. Elsewhere (HTTP/1.0) only a reset tells.
+ */
+function cutResponse(response: ServerResponse, isDelimited: boolean): void {
+  if (isDelimited) response.destroy();
+  else response.socket?.resetAndDestroy();
 }
 
 /** At least so many; where HTTP forbids a body, the length only says what there would be. */

@@ -32,6 +32,7 @@ export interface TunnelRequest {
   readonly host: string;
   /** Without pseudo headers; Host is not among them. */
   readonly headers: readonly Header[];
+  /** Ends if all of it came, and else fails with an error: pipe it with `pipeline`, which tells the origin. */
   readonly body: Readable;
   /** Aborts when the visitor or the edge is gone; nothing needs to be answered then. */
   readonly gone: AbortSignal;

@@ -1,8 +1,10 @@
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Writable } from 'node:stream';
+import { cutStream } from '../cut-stream.js';
 import { isControlHeader, META_CONNECTOR, META_HEADER, META_ORIGIN, PACKED_HEADERS, packHeaders, UPGRADE_HEADER, WEBSOCKET } from '../internal-headers.js';
 import type { Header } from '../ports.js';
 import type { TunnelRequest } from './ports.js';
+import { readBody } from './request-body.js';
 
 /** Decodes a request of the edge and hands it on. `rawHeaders` are name and value by turns. */
 export function receiveRequest(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[], onRequest: (request: TunnelRequest) => void): void {
@@ -21,7 +23,7 @@ export function receiveRequest(stream: ServerHttp2Stream, headers: IncomingHttpH
     path: headers[':path'] ?? '/',
     host: headers[':authority'] ?? headers.host ?? '',
     headers: plainHeaders(rawHeaders),
-    body: stream,
+    body: readBody(stream),
     gone: gone.signal,
     respond: (status, originHeaders) => respond(stream, status, originHeaders),
     fail: () => answerOurselves(stream),
@@ -55,7 +57,7 @@ function respond(stream: ServerHttp2Stream, status: number, originHeaders: reado
 function answerOurselves(stream: ServerHttp2Stream): void {
   if (stream.destroyed) return;
   if (stream.headersSent) {
-    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    cutStream(stream, 'the answer was broken off');
     return;
   }
   stream.respond({ ':status': 502, [META_HEADER]: META_CONNECTOR });
