@@ -17,7 +17,7 @@ interface Holder {
 
 /** A process of its own that tries to take the lock. */
 async function startHolder(path: string, { searchPath = '', withChild = false, within = [] as readonly string[] } = {}): Promise<Holder> {
-  const [file = '', ...argv] = [...within, process.execPath, PROGRAM, path, searchPath, withChild ? 'yes' : 'no'];
+  const [file, ...argv] = [...within, process.execPath, PROGRAM, path, searchPath, withChild ? 'yes' : 'no'];
   const child = spawn(file, argv, { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const said = JSON.parse(line.toString()) as Holder['said'];

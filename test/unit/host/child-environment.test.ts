@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { childEnvironment, readEitherCase, SYSTEM_PATH } from '../../../src/host/child-environment.js';
 

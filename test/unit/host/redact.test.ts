@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../../src/core/secret.js';
 import { createRedactor, redact } from '../../../src/host/redact.js';
