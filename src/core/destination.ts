@@ -66,7 +66,7 @@ function parseUrl(input: string, scheme: string, rest: string): Parsed<ParsedDes
   const authority = rest.replace(/\/$/, ''); // one lone slash means the same; cloudflared refuses it
   if (/[/\\]/.test(authority)) return invalid(input, 'must not have a path: a request keeps the path that the visitor asked for');
 
-  const parts = /^(\[[^\]]*\]|[^:[\]]*)(?::(.*))?$/.exec(authority);
+  const parts = /^(\[[^\]]*\]|[^:[\]]*)(?::([^:]*))?$/.exec(authority);
   if (parts === null) return invalid(input, 'must be host:port; an IPv6 address stands in brackets, as in http://[::1]:8080');
   const host = parts[1] ?? '';
   const port = parts[2] === undefined ? undefined : parsePort(parts[2]);

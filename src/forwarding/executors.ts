@@ -49,6 +49,7 @@ export function forwardingExecutors(scope: ChangeScope): Executors<ForwardingSte
       undo: ({ setup }) => artifacts.restore(setup),
     },
     'stop-connectors': {
+      volatile: true,
       run: async () => {
         await Promise.all(connectors.current().map((handle) => connectors.stop(handle)));
       },

@@ -115,9 +115,12 @@ NOBODYS.addSubnet('127.0.0.0', 8, 'ipv4');
 NOBODYS.addSubnet('224.0.0.0', 3, 'ipv4'); // multicast, reserved, broadcast
 NOBODYS.addAddress('::', 'ipv6');
 NOBODYS.addAddress('::1', 'ipv6');
-NOBODYS.addSubnet('::ffff:0:0', 96, 'ipv6'); // IPv4 in disguise
 NOBODYS.addSubnet('fe80::', 10, 'ipv6'); // means nothing without an interface
 NOBODYS.addSubnet('ff00::', 8, 'ipv6');
+/** IPv4 in disguise. A list of its own: in one list it would match every IPv4 address. */
+const MAPPED = new BlockList();
+MAPPED.addSubnet('::ffff:0:0', 96, 'ipv6');
 
 /** Loopback above all: a lease file that says 127.0.0.1 must not publish the host itself. */
-const isNobodys = (address: string): boolean => NOBODYS.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+const isNobodys = (address: string): boolean =>
+  isIPv6(address) ? NOBODYS.check(address, 'ipv6') || MAPPED.check(address, 'ipv6') : NOBODYS.check(address, 'ipv4');

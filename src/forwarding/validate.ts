@@ -1,8 +1,8 @@
 import type { ZodError } from 'zod';
-import { parseDestination } from '../core/destination.js';
+import { parseDestination, type ParsedDestination } from '../core/destination.js';
 import { SupervisorError, type Problem } from '../core/errors.js';
 import { isInZone, parseHostname } from '../core/hostname.js';
-import { quote } from '../core/parsed.js';
+import { quote, type Parsed } from '../core/parsed.js';
 import { ORIGIN_OPTION_NAMES, type ForwardingRule, type OriginOptions, type ValidRule } from '../core/rule.js';
 import { parsePath } from './path.js';
 import type { StoredRules } from './rules-edit.js';
@@ -46,26 +46,27 @@ export async function validateRules(input: unknown, options: ValidateOptions): P
   const problems: Problem[] = [];
   const valid: { readonly index: number; readonly rule: ValidRule }[] = [];
   const outside: ForwardingRule[] = [];
-  const knownOutside = new Set((options.setAside ?? []).map(keyOfStored));
+  const knownOutside = new Set((options.setAside ?? []).map((rule) => ruleKey(rule.hostname, rule.path)));
   const firstOf = new Map<string, number>();
   input.forEach((item: unknown, index) => {
+    const found: Omit<Problem, 'rule'>[] = [];
     const shape = forwardingRule.safeParse(item);
-    const found = shape.success ? parseRule(shape.data) : { problems: [...describeShape(shape.error, item), ...parseWhatIsThere(item)] };
-    for (const problem of found.problems) problems.push({ rule: index, ...problem });
-    if (!('rule' in found) || found.problems.length > 0) return;
+    const { hostname, path, destination } = parseFields(item, found);
+    if (!shape.success) found.push(...describeShape(shape.error, item));
 
-    const key = ruleKey(found.rule.hostname, found.rule.path);
-    const first = firstOf.get(key);
-    firstOf.set(key, first ?? index);
-    if (first !== undefined) {
-      problems.push({ rule: index, field: 'hostname', code: 'RULE_DUPLICATE', message: `${describeRule(found.rule)} stands in the list already, as rule ${first}` });
-    } else if (isInZone(found.rule.hostname, options.zone)) {
-      valid.push({ index, rule: found.rule });
-    } else if (options.outsideZone === 'set-aside' || knownOutside.has(key)) {
-      outside.push(found.rule.rule);
-    } else {
-      problems.push({ rule: index, field: 'hostname', code: 'HOSTNAME_OUTSIDE_ZONE', message: `hostname ${quote(found.rule.hostname)} is not in the zone ${options.zone}` });
-    }
+    const inZone = hostname === undefined || isInZone(hostname, options.zone);
+    const key = hostname === undefined || path === undefined ? undefined : ruleKey(hostname, path.value);
+    const mayBeOutside = options.outsideZone === 'set-aside' || (key !== undefined && knownOutside.has(key));
+    if (!inZone && !mayBeOutside) found.push({ field: 'hostname', code: 'HOSTNAME_OUTSIDE_ZONE', message: `hostname ${quote(hostname)} is not in the zone ${options.zone}` });
+    const first = key === undefined ? undefined : firstOf.get(key);
+    if (first !== undefined) found.push({ field: 'hostname', code: 'RULE_DUPLICATE', message: `${key} stands in the list already, as rule ${first}` });
+    else if (key !== undefined) firstOf.set(key, index);
+
+    for (const problem of found) problems.push({ rule: index, ...problem });
+    if (found.length > 0 || !shape.success || hostname === undefined || path === undefined || destination === undefined) return;
+    const rule = makeRule(hostname, path.value, destination, shape.data.originRequest);
+    if (inZone) valid.push({ index, rule });
+    else outside.push(rule.rule);
   });
   problems.push(...(await findMissingFiles(valid, options)));
   if (problems.length > 0) throw invalidRules(problems.toSorted((a, b) => (a.rule ?? -1) - (b.rule ?? -1)));
@@ -75,10 +76,6 @@ export async function validateRules(input: unknown, options: ValidateOptions): P
 /** One string for a name and path, both normalized; no two rules may share it. */
 export const ruleKey = (hostname: string, path: string | undefined): string => hostname + (path ?? '');
 
-const keyOfStored = (rule: ForwardingRule): string => ruleKey(rule.hostname, rule.path);
-
-export const describeRule = (rule: { readonly hostname: string; readonly path?: string | undefined }): string => `${rule.hostname}${rule.path ?? ''}`;
-
 function invalidRules(problems: readonly Problem[]): SupervisorError {
   const [first] = problems;
   const where = first?.rule === undefined ? '' : `rule ${first.rule}: `;
@@ -86,28 +83,39 @@ function invalidRules(problems: readonly Problem[]): SupervisorError {
   return new SupervisorError('FORWARDING_INVALID', `${where}${first?.message ?? 'invalid'}${more}`, { problems });
 }
 
-type Found = { readonly problems: readonly Problem[] } | { readonly problems: readonly Problem[]; readonly rule: ValidRule };
+interface Fields {
+  readonly hostname: string | undefined;
+  readonly path: { readonly value: string | undefined } | undefined;
+  readonly destination: ParsedDestination | undefined;
+}
 
-/** A rule of the right shape: its name, path and destination. */
-function parseRule(rule: ForwardingRule): Found {
-  const hostname = parseHostname(rule.hostname);
-  const path = rule.path === undefined ? { ok: true as const, value: undefined } : parsePath(rule.path);
-  const destination = parseDestination(rule.destination);
-  const problems: Problem[] = [];
-  if (!hostname.ok) problems.push({ field: 'hostname', code: hostname.code, message: hostname.message });
-  if (!path.ok) problems.push({ field: 'path', code: path.code, message: path.message });
-  if (!destination.ok) problems.push({ field: 'destination', code: destination.code, message: destination.message });
-  if (!hostname.ok || !path.ok || !destination.ok) return { problems };
+/** What can be read of a rule's own fields, whatever else is wrong with it: one wrong field must not hide another. */
+function parseFields(item: unknown, found: Omit<Problem, 'rule'>[]): Fields {
+  const fields = (typeof item === 'object' && item !== null ? item : {}) as { readonly [field: string]: unknown };
+  const parse = <T>(field: string, parser: (text: string) => Parsed<T>): { readonly value: T } | undefined => {
+    const text = fields[field];
+    if (typeof text !== 'string') return undefined; // its shape is wrong, which the schema says
+    const result = parser(text);
+    if (result.ok) return result;
+    found.push({ field, code: result.code, message: result.message });
+    return undefined;
+  };
+  return {
+    hostname: parse('hostname', parseHostname)?.value.hostname,
+    path: fields['path'] === undefined ? { value: undefined } : parse('path', parsePath),
+    destination: parse('destination', parseDestination)?.value,
+  };
+}
 
-  const originRequest = orderOptions(rule.originRequest);
-  const stored: ForwardingRule = {
-    hostname: hostname.value.hostname,
-    ...(path.value === undefined ? {} : { path: path.value }),
-    destination: destination.value.text,
+function makeRule(hostname: string, path: string | undefined, { destination, text }: ParsedDestination, options: OriginOptions | undefined): ValidRule {
+  const originRequest = orderOptions(options);
+  const rule: ForwardingRule = {
+    hostname,
+    ...(path === undefined ? {} : { path }),
+    destination: text,
     ...(originRequest === undefined ? {} : { originRequest }),
   };
-  const valid = { hostname: stored.hostname, path: path.value, destination: destination.value.destination, rule: stored };
-  return { problems: [], rule: valid as unknown as ValidRule };
+  return { hostname, path, destination, rule } as unknown as ValidRule;
 }
 
 /** cloudflared's order, so that the same options always give the same file. */
@@ -116,20 +124,6 @@ function orderOptions(options: OriginOptions | undefined): OriginOptions | undef
   const ordered: { [name: string]: unknown } = {};
   for (const name of ORIGIN_OPTION_NAMES) if (options[name] !== undefined) ordered[name] = options[name];
   return Object.keys(ordered).length === 0 ? undefined : ordered;
-}
-
-/** What the fields that do have the right shape are worth, so that one wrong field does not hide another. */
-function parseWhatIsThere(item: unknown): readonly Problem[] {
-  if (typeof item !== 'object' || item === null) return [];
-  const fields = item as { readonly [field: string]: unknown };
-  const problems: Problem[] = [];
-  for (const [field, parse] of [['hostname', parseHostname], ['path', parsePath], ['destination', parseDestination]] as const) {
-    const value = fields[field];
-    if (typeof value !== 'string') continue;
-    const result = parse(value);
-    if (!result.ok) problems.push({ field, code: result.code, message: result.message });
-  }
-  return problems;
 }
 
 function describeShape(error: ZodError, item: unknown): Problem[] {
