@@ -1,7 +1,7 @@
-import { closeSync, createReadStream, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { fstatSync, ftruncateSync, readSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import type { SupervisorEvent } from '../core/events.js';
-import { errnoOf } from '../host/storage-error.js';
+import { isMissing, toStorageError } from '../host/storage-error.js';
 
 const CHUNK_BYTES = 65_536;
 
@@ -50,19 +50,14 @@ function read(descriptor: number, offset: number, length: number): Buffer {
 }
 
 /** Those after `seq`, as far as they stand in the file now. A line that is broken is passed over. */
-export async function* readEvents(descriptor: number, after: number): AsyncGenerator<SupervisorEvent> {
-  const { size } = fstatSync(descriptor);
+export async function* readEvents(file: FileHandle, after: number): AsyncGenerator<SupervisorEvent> {
+  const { size } = await file.stat();
   if (size === 0) return;
-  const stream = createReadStream('', { fd: descriptor, autoClose: false, start: 0, end: size - 1 });
-  try {
-    for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
-      const seq = SEQ.exec(line)?.[1];
-      if (seq === undefined || Number(seq) <= after) continue;
-      const event = parseEvent(line);
-      if (event !== undefined) yield event;
-    }
-  } finally {
-    stream.destroy();
+  for await (const line of file.readLines({ start: 0, end: size - 1, autoClose: false })) {
+    const seq = SEQ.exec(line)?.[1];
+    if (seq === undefined || Number(seq) <= after) continue;
+    const event = parseEvent(line);
+    if (event !== undefined) yield event;
   }
 }
 
@@ -78,15 +73,11 @@ function parseEvent(line: string): SupervisorEvent | undefined {
 }
 
 /** Undefined where there is no such file. */
-export function openIfThere(path: string, flags: 'r' | 'r+'): number | undefined {
+export async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
-    return openSync(path, flags);
+    return await open(path, 'r');
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
+    if (isMissing(error)) return undefined;
+    throw toStorageError(error, path, 'read');
   }
-}
-
-export function closeAll(descriptors: readonly (number | undefined)[]): void {
-  for (const descriptor of descriptors) if (descriptor !== undefined) closeSync(descriptor);
 }

@@ -1,7 +1,7 @@
-import { closeSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, writeSync } from 'node:fs';
 import type { SupervisorEvent } from '../core/events.js';
 import { toStorageError } from '../host/atomic-file.js';
-import { closeAll, inspectEventFile, openIfThere, readEvents } from './event-file.js';
+import { inspectEventFile, openIfThere, readEvents } from './event-file.js';
 
 export interface EventStoreOptions {
   /** `log/events.jsonl`; what is older stands in `log/events.1.jsonl`. */
@@ -92,14 +92,21 @@ export function openEventStore({ path, keep = KEPT_EVENTS, maxBytes = MAX_BYTES 
     },
     readAfter: async function* (seq) {
       const after = Math.max(seq, oldestSeq() - 1);
-      const descriptors = [openIfThere(olderPath, 'r'), openIfThere(path, 'r')];
+      // The newer first: were it moved meanwhile, it would be read twice and not missed.
+      const newerFile = await openIfThere(path);
+      const olderFile = await openIfThere(olderPath);
+      let last = after;
       try {
-        for (const one of descriptors) {
-          if (one === undefined) continue;
-          for await (const event of readEvents(one, after)) yield event.seq === issued?.seq ? issued : event;
+        for (const file of [olderFile, newerFile]) {
+          if (file === undefined) continue;
+          for await (const event of readEvents(file, last)) {
+            last = event.seq;
+            yield event.seq === issued?.seq ? issued : event;
+          }
         }
       } finally {
-        closeAll(descriptors);
+        await newerFile?.close();
+        await olderFile?.close();
       }
     },
     lost: () => lost,
@@ -133,8 +140,8 @@ function openAppend(path: string): number {
 }
 
 function inspectOlder(path: string): { readonly first: number; readonly last: number } | undefined {
-  const descriptor = openIfThere(path, 'r+');
-  if (descriptor === undefined) return undefined;
+  if (!existsSync(path)) return undefined;
+  const descriptor = openAppend(path);
   try {
     const { first, last } = inspectEventFile(descriptor);
     return first === undefined || last === undefined ? undefined : { first, last };

@@ -22,7 +22,7 @@ const problem = z.object({ rule: z.number().exactOptional(), field: z.string().e
 
 const errorBody = z.object({
   // A code of an older or newer version is kept as it is: it is only shown.
-  code: z.string().transform((code) => (code in ERRORS ? code : 'INTERNAL_FAULT') as ErrorCode),
+  code: z.string().transform((code) => (Object.hasOwn(ERRORS, code) ? code : 'INTERNAL_FAULT') as ErrorCode),
   message: z.string(),
   hint: z.string(),
   problems: z.array(problem),
