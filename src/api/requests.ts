@@ -59,6 +59,8 @@ export const REQUESTS = {
     cert: z.string().min(1).max(65_536).exactOptional(),
     /** Join an existing tunnel that has connectors of somebody else. */
     join: z.boolean().exactOptional(),
+    /** Replace DNS records of the stored rules that are not ours. */
+    takeover: z.boolean().exactOptional(),
     /** The zone's name, used only where the certificate may not read its zone. */
     domain: z.string().min(1).max(253).exactOptional(),
   }),

@@ -2,7 +2,10 @@ import { ERRORS, type ErrorBody, type ErrorCode } from '../core/errors.js';
 import type { SupervisorEvent } from '../core/events.js';
 import type { Attention } from '../core/status.js';
 
-/** What a person should look at, by what it is about: a later event about the same thing replaces or ends it. */
+/**
+ * What happened that a person should look at, by what it is about: a later event about the same thing replaces or ends
+ * it. What can be seen of the state itself (a connector that fails, a rule without an address) is not in here.
+ */
 export type AttentionState = ReadonlyMap<string, Attention>;
 
 export const NO_ATTENTION: AttentionState = new Map();
@@ -12,12 +15,6 @@ export function attend(state: AttentionState, event: SupervisorEvent): Attention
   switch (event.type) {
     case 'daemon.warned':
       return raise(state, `warned ${event.data.code} ${event.data.hostname ?? ''}`, toAttention(event.data.code, event.data.message));
-    case 'connector.failed':
-      return raise(state, 'connector', event.data.error);
-    case 'connector.lost':
-      return raise(state, 'connector', toAttention('CONNECTOR_LOST', `Connector ${event.data.id} has no connection to the edge`));
-    case 'connector.ready':
-      return clear(state, (about) => about === 'connector');
     case 'setup.failed':
       return event.data.error.code === 'SETUP_CANCELLED' ? state : raise(state, 'setup', event.data.error);
     case 'setup.step-started':
@@ -27,10 +24,7 @@ export function attend(state: AttentionState, event: SupervisorEvent): Attention
       return event.data.undoFailures.reduce((raised, failure, index) => raise(raised, `undo ${index}`, failure), state);
     case 'forwarding.applied':
       // Whatever a failed undo left, what is published is right again.
-      return event.data.warnings.reduce(
-        (raised, warning) => raise(raised, `change ${warning.code} ${warning.hostname ?? ''}`, toAttention(warning.code, warning.message)),
-        clear(state, (about) => about.startsWith('undo ') || about.startsWith('change ') || about === 'journal'),
-      );
+      return clear(state, (about) => about.startsWith('undo ') || about === 'journal');
     case 'dns.drifted':
       return event.data.repaired ? clearName(state, event.data.hostname) : raise(state, `dns ${event.data.hostname}`, toAttention('DNS_CONFLICT', `${event.data.hostname}: ${event.data.problem}`));
     case 'dns.created':

@@ -7,6 +7,8 @@ export const UNREAD_BYTES = 4 * 1024 * 1024;
 export interface LineWriter {
   /** Aborted when the client is gone, or was cut off. */
   readonly gone: AbortSignal;
+  /** The first line begins it too; until then a failure can be answered as one. */
+  begin(): void;
   /** Never waits. */
   write(value: unknown): void;
   /** Resolves when the client has read what it was sent, or is gone: for senders that have much at hand. */
@@ -19,12 +21,17 @@ export interface LineWriter {
 export function startJsonLines(response: ServerResponse, unreadBytes = UNREAD_BYTES): LineWriter {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
-  response.flushHeaders();
+  const begin = (): void => {
+    if (response.headersSent) return;
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+    response.flushHeaders();
+  };
   return {
     gone: gone.signal,
+    begin,
     write: (value) => {
       if (gone.signal.aborted || response.writableEnded) return;
+      begin();
       response.write(`${JSON.stringify(value)}\n`);
       if (response.writableLength > unreadBytes) response.destroy();
     },
@@ -35,7 +42,11 @@ export function startJsonLines(response: ServerResponse, unreadBytes = UNREAD_BY
         gone.signal.addEventListener('abort', () => resolve(), { once: true });
       });
     },
-    end: () => response.end(),
+    end: () => {
+      if (gone.signal.aborted || response.writableEnded) return;
+      begin();
+      response.end();
+    },
     cutOff: () => response.destroy(),
   };
 }

@@ -58,6 +58,7 @@ function createReader(drained: () => Promise<void> = () => Promise.resolve()): R
   return {
     lines,
     gone: gone.signal,
+    begin: () => undefined,
     write: (value) => {
       lines.push(value as Reader['lines'][number]);
       heard();

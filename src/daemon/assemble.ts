@@ -1,0 +1,160 @@
+import { access, constants } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { createLogin } from '../cloudflared/login.js';
+import { readProcess } from '../host/process-table.js';
+import { machineTag } from '../host/machine-id.js';
+import { removeDurably } from '../host/atomic-file.js';
+import { Secret } from '../core/secret.js';
+import type { AddressResolver } from '../forwarding/ports.js';
+import { createWriter, type ForwardingWriter } from '../forwarding/writer.js';
+import type { DisconnectPorts, Publish } from '../setup/ports.js';
+import { createSetupSession, type SetupSession } from '../setup/session.js';
+import { writeCredentials } from '../state/credentials-file.js';
+import type { ConnectorSupervisor } from '../connector/supervisor.js';
+import { createChangeIds } from './change-id.js';
+import { createCloudflareParts, type CloudflareParts } from './cloudflare-parts.js';
+import { createConnectorLogs, type ConnectorLogs } from './connector-logs.js';
+import { createBinaryParts, createConnectorParts, type BinaryFinder } from './connector-parts.js';
+import { createConfigCopy, createCopies, type KeptCopies } from './copies.js';
+import type { EventLog } from './event-log.js';
+import { createCredentialsHealer } from './heal-credentials.js';
+import { logConnectorLine } from './log-lines.js';
+import type { State } from './open-state.js';
+import type { DaemonExtras } from './ports.js';
+import type { ProcessContext } from './process-context.js';
+import { chooseReplaceMode, readMemory } from './replace-mode.js';
+import { waitUntilDrained } from './wait-until-drained.js';
+
+/** The parts of a running daemon, each made with those before it. */
+export interface Parts {
+  readonly binary: BinaryFinder;
+  readonly cloudflare: CloudflareParts;
+  readonly connectors: ConnectorSupervisor;
+  readonly connectorLogs: ConnectorLogs;
+  readonly copies: KeptCopies;
+  readonly writer: ForwardingWriter;
+  readonly setup: SetupSession;
+  readonly disconnect: DisconnectPorts;
+}
+
+/** Where nobody knows devices, none has an address. */
+const NO_DEVICES: AddressResolver = {
+  resolve: (deviceIds) => Promise.resolve(new Map(deviceIds.map((deviceId) => [deviceId, { kind: 'unresolved', reason: 'no devices are known on this machine' }]))),
+};
+
+/** The one place where everybody is introduced to everybody. */
+export function assembleParts(context: ProcessContext, log: EventLog, state: State, extras: DaemonExtras): Parts {
+  const { clock, random, environment, options, places } = context;
+  const { paths } = places;
+  const { emit } = log;
+  const gate = extras.gate === undefined ? {} : { gate: extras.gate };
+  const createChangeId = createChangeIds(clock);
+
+  const binary = createBinaryParts(context);
+  const cloudflare = createCloudflareParts(context, state, emit, binary.find);
+  const connectorLogs = createConnectorLogs(paths.logDir, context.redactor);
+  const connectors = createConnectorParts(context, {
+    binary,
+    revisions: state.revisions,
+    emit,
+    inspectTunnel: cloudflare.inspectTunnel,
+    onLogLine: (line) => {
+      logConnectorLine(context.logger, line);
+      connectorLogs.publish(line);
+    },
+  });
+  const drained = (signal: AbortSignal): Promise<void> => waitUntilDrained(connectors, log, signal);
+
+  const copies = createCopies({ sources: [createConfigCopy(paths), ...(extras.portacode?.copies ?? [])], hashes: state.copyHashes, emit, clock });
+  const writer = createWriter(
+    {
+      revisions: state.revisions,
+      connectors,
+      dns: cloudflare.dns,
+      addresses: extras.devices?.addresses ?? NO_DEVICES,
+      copies,
+      artifacts: state.artifacts,
+      journals: state.journals,
+      emit,
+      clock,
+      tunnel: state.tunnel,
+      credentialsFile: paths.credentials,
+      createChangeId,
+      chooseReplaceMode: () => chooseReplaceMode(options.replace, () => readMemory(connectors.current().map(({ pid }) => pid).filter((pid) => readProcess(pid) !== undefined))),
+      fileExists: canRead,
+      ...gate,
+    },
+    random,
+  );
+
+  const publish: Publish = async ({ change, tunnel, takeover }, signal) => {
+    const { revision, warnings } = await writer.submit({ kind: 'publish', setup: change, tunnel }, { reason: 'setup', takeover, signal });
+    return { revision, warnings, setAside: state.revisions.current()?.setAside ?? [] };
+  };
+  const setup = createSetupSession({
+    binary: { find: () => binary.find() },
+    login: createLogin({ home: paths.loginHome, env: environment, extra: context.childExtra, clock }),
+    openAccount: cloudflare.openAccount,
+    staging: state.staging,
+    retired: state.retired,
+    installed: state.readInstalled,
+    knownConnectors: () => connectors.connectorIds(),
+    nameSource: async () => ({ recordedName: state.tunnel()?.name ?? (await extras.portacode?.recordedTunnelName()), hostname: hostname(), machineTag: machineTag() }),
+    publish,
+    drained,
+    journals: state.journals,
+    emit,
+    clock,
+    random,
+    createSecret: () => new Secret(randomBytes(TUNNEL_SECRET_BYTES).toString('base64')),
+    createChangeId,
+    ...gate,
+  });
+
+  log.subscribe(
+    createCredentialsHealer({
+      tunnel: state.tunnel,
+      fetch: cloudflare.fetchCredentials,
+      write: (credentials) => writeCredentials(paths.credentials(credentials.tunnelId), credentials),
+      clock,
+      logger: context.logger,
+    }),
+  );
+
+  const disconnect: DisconnectPorts = {
+    installed: state.readInstalled,
+    openAccount: cloudflare.openAccount,
+    dns: cloudflare.dns,
+    ledger: () => state.ledger.list(),
+    connectors: {
+      stopAll: async () => {
+        await Promise.all(connectors.current().map((handle) => connectors.stop(handle)));
+        await drained(new AbortController().signal);
+      },
+      startAll: async () => connectors.takeOver(state.revisions.current()?.revision),
+    },
+    removeArtifacts: async ({ id }) => {
+      await copies.remove(removeDurably);
+      await removeDurably(paths.credentials(id));
+      await removeDurably(paths.certPem);
+      await state.forgetTunnel();
+      await state.retired.prune();
+    },
+    journals: state.journals,
+    emit,
+    clock,
+    createChangeId,
+    ...gate,
+  };
+  return { binary, cloudflare, connectors, connectorLogs, copies, writer, setup, disconnect };
+}
+
+/** What cloudflared makes: 32 random bytes. */
+const TUNNEL_SECRET_BYTES = 32;
+
+const canRead = (path: string): Promise<boolean> =>
+  access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );

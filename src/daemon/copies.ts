@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import type { Clock } from '../core/clock.js';
+import { toSupervisorError } from '../core/errors.js';
+import type { Emit } from '../core/events.js';
+import type { Revision } from '../core/revision.js';
+import type { ForwardingWriter } from '../forwarding/writer.js';
+import type { Copies } from '../forwarding/ports.js';
+import type { BasePaths } from '../host/base-paths.js';
+import type { Copy, CopyHashes } from '../state/copy-hashes.js';
+import { setAside } from '../state/set-aside.js';
+import { readConfigCopy } from './read-config-copy.js';
+
+/** One file that is a copy of the revision, for people and other programs. */
+export interface CopySource {
+  readonly path: string;
+  render(revision: Revision): Promise<Copy>;
+  /** What somebody made of it, as rules to apply; throws what is wrong with it. */
+  readRules(content: string, current: Revision): Promise<readonly unknown[]>;
+}
+
+/** `config.yml`: the very file that the connector runs on. */
+export function createConfigCopy(paths: BasePaths): CopySource {
+  return {
+    path: paths.configYml,
+    render: async ({ revision }) => ({ path: paths.configYml, content: await readFile(paths.revisionYml(revision), 'utf8') }),
+    readRules: readConfigCopy,
+  };
+}
+
+export interface CopiesParts {
+  readonly sources: readonly CopySource[];
+  readonly hashes: CopyHashes;
+  readonly emit: Emit;
+  readonly clock: Clock;
+}
+
+export interface KeptCopies extends Copies {
+  /**
+   * At start: one that somebody edited while nobody looked is a new desired state if it is valid, and is set aside
+   * otherwise. One that is missing or behind is written anew.
+   */
+  takeIn(current: Revision | undefined, writer: Pick<ForwardingWriter, 'submit'>): Promise<void>;
+  /** Nothing is published any more. */
+  remove(remove: (path: string) => Promise<void>): Promise<void>;
+}
+
+export function createCopies({ sources, hashes, emit, clock }: CopiesParts): KeptCopies {
+  const writeAll = async (revision: Revision): Promise<void> => {
+    await hashes.write(await Promise.all(sources.map((source) => source.render(revision))), revision.revision);
+  };
+
+  /** Tells whether it has to be written anew. */
+  const takeInOne = async (source: CopySource, current: Revision | undefined, writer: Pick<ForwardingWriter, 'submit'>): Promise<boolean> => {
+    const state = await hashes.check(source.path);
+    if (state.kind === 'current') return false;
+    if (state.kind === 'missing' || state.kind === 'stale') return true;
+    try {
+      if (current === undefined) throw new Error('nothing is published that it could be a copy of');
+      const rules = await source.readRules(state.content, current);
+      const { outcome } = await writer.submit({ kind: 'replace', rules, keepSetAside: true }, { reason: 'copy-edited' });
+      emit('copy.edited', { file: source.path, outcome: 'applied', message: outcome === 'applied' ? 'What was changed in it is published now.' : 'It says the same as before.' });
+      return outcome !== 'applied';
+    } catch (error) {
+      const aside = await setAside(source.path, 'edited', clock.now());
+      emit('copy.edited', { file: source.path, outcome: 'set-aside', message: `${toSupervisorError(error).message}. It stands beside it as ${aside ?? 'nothing: it is gone'}.` });
+      return true;
+    }
+  };
+
+  return {
+    write: async (revision) => {
+      await writeAll(revision);
+      return [];
+    },
+    takeIn: async (current, writer) => {
+      let behind = false;
+      for (const source of sources) behind = (await takeInOne(source, current, writer)) || behind;
+      if (behind && current !== undefined) await writeAll(current);
+    },
+    remove: async (remove) => {
+      for (const { path } of sources) await remove(path);
+      await hashes.forget(sources.map(({ path }) => path));
+    },
+  };
+}
