@@ -10,17 +10,22 @@ import { createObservations, observeNames } from './observations.js';
 import type { DnsLedger, OpenZone } from './ports.js';
 import { adoptRecord, createRecord, takeOverRecord, updateRecord } from './publish-record.js';
 import { entryOf, needZone, toDnsError, type RecordContext } from './record-context.js';
+import type { RequestBudget } from './request-budget.js';
 import { undoChange } from './undo-change.js';
 import { withdrawRecord } from './withdraw-record.js';
 
 /** A plan reads what is there; where Cloudflare is away that long, the change is refused. */
 export const PLAN_TIMEOUT_MS = 30_000;
 
+/** What a change needs at most, where nothing goes wrong. */
+const REQUESTS_A_CHANGE = 4;
+
 export interface DnsRecordsOptions {
   readonly ledger: DnsLedger;
   readonly openZone: OpenZone;
   readonly emit: Emit;
   readonly clock: Clock;
+  readonly budget: RequestBudget;
 }
 
 export interface ChangeResult {
@@ -30,6 +35,7 @@ export interface ChangeResult {
 /** `DnsRecords` of forwarding/ports.ts, and the check of drift, which works on the same records. */
 export interface CloudflareDnsRecords {
   plan(wanted: DnsWanted & { readonly domain: string }): Promise<DnsPlan>;
+  awaitTurn(signal: AbortSignal): Promise<void>;
   execute(change: DnsChange, signal: AbortSignal): Promise<ChangeResult>;
   undo(change: DnsChange, signal: AbortSignal): Promise<ChangeResult>;
   owe(change: DnsChange): Promise<void>;
@@ -38,7 +44,7 @@ export interface CloudflareDnsRecords {
   checkDrift(zoneId: string, signal: AbortSignal): Promise<DriftReport>;
 }
 
-export function createDnsRecords({ ledger, openZone, emit, clock }: DnsRecordsOptions): CloudflareDnsRecords {
+export function createDnsRecords({ ledger, openZone, emit, clock, budget }: DnsRecordsOptions): CloudflareDnsRecords {
   const context: RecordContext = { ledger, openZone, emit, clock, observations: createObservations(clock), withdrawing: new Map(), readOnly: new WeakSet() };
   // Two changes of one record at once would each find the other's half.
   const exclusively = createMutex();
@@ -52,6 +58,7 @@ export function createDnsRecords({ ledger, openZone, emit, clock }: DnsRecordsOp
       noteWithdrawals(context, plan);
       return plan;
     },
+    awaitTurn: (signal) => budget.whenFree(REQUESTS_A_CHANGE, signal),
     execute: (change, signal) =>
       exclusively(async () => {
         try {

@@ -8,6 +8,8 @@ export const BUDGET_WINDOW_MS = 300_000;
 export interface RequestBudget {
   /** Resolves when one more request may go out; first come, first served. Rejects with the signal's reason. */
   take(signal: AbortSignal): Promise<void>;
+  /** Resolves when so many requests could go out at once; takes none. */
+  whenFree(count: number, signal: AbortSignal): Promise<void>;
   /** Cloudflare said when: nobody's request goes out before. */
   pause(ms: number): void;
 }
@@ -23,14 +25,18 @@ export function createRequestBudget(clock: Clock, limit = BUDGET_LIMIT, windowMs
   let pausedUntil = Number.NEGATIVE_INFINITY;
   let queue: Promise<void> = Promise.resolve();
 
-  const waitForTurn = async (signal: AbortSignal): Promise<void> => {
+  const waitUntilFree = async (count: number, signal: AbortSignal): Promise<void> => {
     for (;;) {
       signal.throwIfAborted();
-      const oldest = sentAt[next] ?? Number.NEGATIVE_INFINITY;
+      const oldest = sentAt[(next + count - 1) % limit] ?? Number.NEGATIVE_INFINITY;
       const waitMs = Math.max(oldest + windowMs, pausedUntil) - clock.monotonic();
-      if (waitMs <= 0) break;
+      if (waitMs <= 0) return;
       await clock.sleep(waitMs, signal);
     }
+  };
+
+  const waitForTurn = async (signal: AbortSignal): Promise<void> => {
+    await waitUntilFree(1, signal);
     sentAt[next] = clock.monotonic();
     next = (next + 1) % limit;
   };
@@ -42,6 +48,7 @@ export function createRequestBudget(clock: Clock, limit = BUDGET_LIMIT, windowMs
       queue = turn.catch(() => undefined);
       return untilAborted(turn, signal);
     },
+    whenFree: waitUntilFree,
     pause(ms) {
       pausedUntil = Math.max(pausedUntil, clock.monotonic() + ms);
     },

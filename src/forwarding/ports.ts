@@ -51,6 +51,11 @@ export interface DnsRecords {
    * come from the ledger alone, so that a rule can go while Cloudflare is away. `joined`: nothing is ever deleted.
    */
   plan(wanted: { readonly hostnames: readonly string[]; readonly zoneId: string; readonly domain: string; readonly tunnelId: string; readonly joined: boolean; readonly takeover: boolean }): Promise<DnsPlan>;
+  /**
+   * Resolves when Cloudflare's limit on requests lets one more change be carried out: after a thousand names that may
+   * take minutes, which are not to be counted as its being away. Await it before the deadline of `execute` begins.
+   */
+  awaitTurn?(signal: AbortSignal): Promise<void>;
   /** Carries one change out and writes the ledger. Retries 429, 5xx and time-outs until the signal aborts. Idempotent. */
   execute(change: DnsChange, signal: AbortSignal): Promise<{ readonly warnings: readonly Warning[] }>;
   /** Takes one change back. Idempotent. */

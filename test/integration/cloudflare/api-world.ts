@@ -1,5 +1,6 @@
 import { Agent } from 'undici';
 import { createConnect, createOpenAccount, type Connect } from '../../../src/cloudflare/account.js';
+import { PLAN_TIMEOUT_MS } from '../../../src/cloudflare/dns-records.js';
 import { parseOriginCert } from '../../../src/cloudflare/origin-cert.js';
 import { createRequestBudget, type RequestBudget } from '../../../src/cloudflare/request-budget.js';
 import { ATTEMPT_TIMEOUT_MS } from '../../../src/cloudflare/send.js';
@@ -28,12 +29,13 @@ export interface ApiWorld {
 export const never = new AbortController().signal;
 
 /** Time limits stand still until a test turns the clock; retries, Retry-After and the budget do not. */
-const isRetry = (ms: number): boolean => ms !== ATTEMPT_TIMEOUT_MS && ms < 200_000;
+const LIMITS = new Set([ATTEMPT_TIMEOUT_MS, PLAN_TIMEOUT_MS, 60_000, 120_000, 240_000, 600_000]);
+export const isWait = (ms: number): boolean => !LIMITS.has(ms);
 
 export async function startApiWorld(options: SandboxOptions = {}): Promise<ApiWorld> {
   const sandbox = await startSandbox({ cloudflared: null, ...options });
   const agent = new Agent();
-  const clock = createTestClock(isRetry);
+  const clock = createTestClock(isWait);
   const budget = createRequestBudget(clock);
   const connect = createConnect({ apiUrl: sandbox.apiUrl, dispatcher: async () => agent, clock, random: () => 0.5, budget, userAgent: 'cloudflared-supervisor/test' });
   const openAccount = createOpenAccount(connect);

@@ -71,4 +71,19 @@ describe('the budget of requests', () => {
     clock.advance(100);
     await third;
   });
+
+  test('says when several could go, and takes none', async () => {
+    const clock = createTestClock(() => true);
+    const budget = createRequestBudget(clock, 5, 100);
+    for (const at of [0, 10, 10, 10]) {
+      clock.advance(at);
+      await budget.take(never);
+    }
+    await budget.whenFree(1, never);
+    expect(clock.monotonic()).toBe(30);
+    await budget.whenFree(3, never);
+    expect(clock.monotonic()).toBe(110);
+    await budget.whenFree(5, never);
+    expect(clock.monotonic()).toBe(130);
+  });
 });

@@ -1,0 +1,323 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Secret } from '../../../src/core/secret.js';
+import { never } from './api-world.js';
+import { DOMAIN, only, startDnsHarness, type DnsHarness } from './dns-harness.js';
+
+const APP = `app.${DOMAIN}`;
+const OLD_TUNNEL = '22222222-2222-4222-8222-222222222222';
+
+let harness: DnsHarness;
+beforeEach(async () => {
+  harness = await startDnsHarness();
+});
+afterEach(async () => {
+  await harness.close();
+});
+
+const typesOf = (): readonly string[] => harness.events.map(({ type }) => type);
+
+describe('publishing names', () => {
+  test('adding one costs two requests, changing its destination none, removing it two', async () => {
+    const names = Array.from({ length: 20 }, (_, index) => `n${index}.${DOMAIN}`);
+    await harness.publish(names);
+    harness.requests();
+
+    await harness.publish([...names, APP]);
+    expect(harness.requests()).toEqual([`GET zones/*/dns_records`, `POST zones/*/dns_records`]);
+    expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
+    expect(harness.dns.stateOf(APP)).toBe('created');
+
+    await harness.publish([...names, APP]);
+    expect(harness.requests()).toEqual([]);
+
+    await harness.publish(names);
+    expect(harness.requests()).toEqual([`GET zones/*/dns_records`, `DELETE zones/*/dns_records/*`]);
+    expect(harness.at(APP)).toEqual([]);
+    expect(harness.dns.stateOf(APP)).toBe('none');
+    expect(typesOf().slice(-2)).toEqual(['dns.created', 'dns.removed']);
+  });
+
+  test('the records are proxied, say whose they are, and hold for the apex and wildcards too', async () => {
+    await harness.publish([DOMAIN, `*.${DOMAIN}`]);
+    const records = harness.sandbox.world.records.list(harness.zoneId);
+    expect(records).toMatchObject([
+      { name: DOMAIN, type: 'CNAME', content: harness.target, proxied: true, ttl: 1, comment: 'cloudflared-supervisor' },
+      { name: `*.${DOMAIN}`, type: 'CNAME', content: harness.target, proxied: true },
+    ]);
+  });
+
+  test('a thousand names cost one listing and a request each, and so does removing them', async () => {
+    for (let index = 0; index < 40; index += 1) harness.put(`other${index}.${DOMAIN}`, 'A', '192.0.2.7');
+    const names = Array.from({ length: 1_000 }, (_, index) => `n${index}.${DOMAIN}`);
+    await harness.publish(names);
+    expect(harness.requests()).toHaveLength(1_001);
+    // More would be over the limit of the window: the rest waits.
+    const startedAt = harness.clock.monotonic();
+    await harness.publish([]);
+    expect(harness.requests().filter((request) => request.startsWith('GET')).length).toBeLessThanOrEqual(3);
+    expect(harness.clock.monotonic() - startedAt).toBeGreaterThan(290_000);
+    expect(harness.sandbox.world.records.list(harness.zoneId)).toHaveLength(40);
+  });
+
+  test('a few names in a large zone are read one by one after its first page', async () => {
+    // The sandbox gives as many a page as asked; a smaller one stands for a larger zone.
+    for (let index = 0; index < 250; index += 1) harness.put(`other${index}.${DOMAIN}`, 'A', '192.0.2.7');
+    const plan = await harness.plan(['a', 'b', 'c'].map((name) => `${name}.${DOMAIN}`));
+    expect(plan.publish).toHaveLength(3);
+    expect(harness.requests()).toEqual([`GET zones/*/dns_records`]);
+  });
+
+  test('a create whose answer was lost finds its own record', async () => {
+    for (const kind of ['cut-off', 'truncate'] as const) {
+      const name = `${kind}.${DOMAIN}`;
+      harness.sandbox.faults.api.add({ fault: { kind }, method: 'POST', path: 'zones/*/dns_records', times: 1 });
+      await harness.publish([...harness.ledger.list().map(({ hostname }) => hostname), name]);
+      expect(harness.at(name)).toEqual([`CNAME ${harness.target}`]);
+      expect(harness.ledger.get(name)).toMatchObject({ adopted: false, recordId: harness.sandbox.world.records.named(name)[0]?.id });
+    }
+  });
+
+  test('a change that was carried out and not journalled is carried out again without harm', async () => {
+    const change = only((await harness.plan([APP])).publish);
+    await harness.dns.execute(change, never);
+    await harness.ledger.remove(APP);
+    await harness.restart().execute(change, never);
+    expect(harness.at(APP)).toHaveLength(1);
+    expect(harness.ledger.get(APP)).toMatchObject({ content: harness.target });
+  });
+
+  test('trouble is retried: 429 as long as it says, 5xx, resets', async () => {
+    const { api } = harness.sandbox.faults;
+    api.add({ fault: { kind: 'status', status: 429, retryAfterS: 40 }, method: 'POST', times: 1 });
+    api.add({ fault: { kind: 'status', status: 503 }, method: 'POST', times: 2 });
+    api.add({ fault: { kind: 'refuse' }, method: 'POST', times: 1 });
+    await harness.publish([APP]);
+    expect(harness.at(APP)).toHaveLength(1);
+    expect(harness.clock.monotonic()).toBeGreaterThanOrEqual(40_000);
+  });
+
+  test('what Cloudflare refuses for good fails the change, and names the record', async () => {
+    harness.sandbox.faults.api.add({ fault: { kind: 'status', status: 400, code: 81045, message: 'Record quota exceeded.' }, method: 'POST' });
+    const change = only((await harness.plan([APP])).publish);
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_FAILED', message: expect.stringMatching(/app\.example\.com.*quota/) as string });
+  });
+
+  test('a record that appeared since the plan is a conflict', async () => {
+    const change = only((await harness.plan([APP])).publish);
+    harness.put(APP, 'A', '192.0.2.1');
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_CONFLICT', message: expect.stringContaining('A 192.0.2.1') as string });
+    expect(harness.at(APP)).toEqual(['A 192.0.2.1']);
+  });
+
+  test('a name that the server put elsewhere is taken back and said', async () => {
+    await expect(harness.dns.execute({ kind: 'create-record', hostname: 'app.example.org', zoneId: harness.zoneId, content: harness.target, via: 'api' }, never)).rejects.toMatchObject({ code: 'DNS_MISROUTED' });
+    expect(harness.sandbox.world.records.list(harness.zoneId)).toEqual([]);
+  });
+});
+
+describe('records that are not ours', () => {
+  test('are a conflict in the plan, and stay', async () => {
+    harness.put(APP, 'AAAA', '2001:db8::1');
+    harness.put(APP, 'TXT', 'hello');
+    const plan = await harness.plan([APP]);
+    expect(plan).toMatchObject({ publish: [], conflicts: [{ hostname: APP, record: { type: 'AAAA', content: '2001:db8::1' } }] });
+  });
+
+  test('of other types stay beside ours', async () => {
+    harness.put(DOMAIN, 'MX', 'mail.example.net');
+    harness.put(DOMAIN, 'TXT', 'v=spf1 -all');
+    await harness.publish([DOMAIN]);
+    await harness.publish([]);
+    expect(harness.at(DOMAIN)).toEqual(['MX mail.example.net', 'TXT v=spf1 -all']);
+  });
+
+  test('are replaced by a takeover, several too, and given back as they were', async () => {
+    harness.put(APP, 'A', '192.0.2.1', false);
+    harness.put(APP, 'A', '192.0.2.2');
+    harness.put(APP, 'TXT', 'hello');
+    const other = `other.${DOMAIN}`;
+    harness.put(other, 'CNAME', 'elsewhere.example.net', false);
+    const before = harness.sandbox.world.records.list().map(({ name, type, content, proxied }) => ({ name, type, content, proxied }));
+
+    await harness.publish([APP, other], { takeover: true });
+    expect([harness.at(APP), harness.at(other)]).toEqual([[`CNAME ${harness.target}`, 'TXT hello'], [`CNAME ${harness.target}`]]);
+    expect(harness.dns.stateOf(APP)).toBe('taken-over');
+    expect(harness.events.filter(({ type }) => type === 'dns.taken-over')).toMatchObject([{ data: { hostname: APP, previousType: 'A, A' } }, { data: { hostname: other, previousContent: 'elsewhere.example.net' } }]);
+
+    await harness.publish([]);
+    const after = harness.sandbox.world.records.list().map(({ name, type, content, proxied }) => ({ name, type, content, proxied }));
+    const sorted = (records: typeof before) => records.map((record) => JSON.stringify(record)).sort();
+    expect(sorted(after)).toEqual(sorted(before));
+    expect(typesOf().filter((type) => type === 'dns.restored')).toHaveLength(3);
+    expect(harness.ledger.list()).toEqual([]);
+  });
+
+  test('come back where the takeover fails half-way, and where it was cut off', async () => {
+    harness.put(APP, 'A', '192.0.2.1');
+    harness.put(APP, 'A', '192.0.2.2');
+    const change = only((await harness.plan([APP], { takeover: true })).publish);
+    const fault = harness.sandbox.faults.api.add({ fault: { kind: 'status', status: 400, code: 81045, message: 'Record quota exceeded.' }, method: 'POST', times: 1 });
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_FAILED' });
+    expect(harness.at(APP)).toEqual(['A 192.0.2.1', 'A 192.0.2.2']);
+    harness.sandbox.faults.api.remove(fault);
+
+    // Killed after the first record was gone: another process takes it back, or finishes it.
+    const first = harness.sandbox.world.records.named(APP)[0];
+    const zone = harness.sandbox.world.zones.find(DOMAIN);
+    if (first === undefined || zone === undefined) throw new Error('no record');
+    harness.sandbox.world.records.delete(zone, first.id);
+    await harness.restart().undo(change, never);
+    expect(harness.at(APP)).toEqual(['A 192.0.2.1', 'A 192.0.2.2']);
+    await harness.restart().execute(change, never);
+    expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
+    expect(harness.ledger.get(APP)?.previous).toHaveLength(2);
+  });
+
+  test('are not touched by a removal when somebody changed ours', async () => {
+    await harness.publish([APP]);
+    const zone = harness.sandbox.world.zones.find(DOMAIN);
+    const ours = harness.sandbox.world.records.named(APP)[0];
+    if (ours === undefined || zone === undefined) throw new Error('no record');
+    harness.sandbox.world.records.patch(zone, ours.id, { content: 'elsewhere.example.net' });
+    expect(await harness.publish([])).toMatchObject([{ code: 'DNS_RECORD_CHANGED', hostname: APP }]);
+    expect(harness.at(APP)).toEqual(['CNAME elsewhere.example.net']);
+    expect(harness.ledger.list()).toEqual([]);
+  });
+
+  test('but lead to our tunnel are adopted without a write, and go with the rule', async () => {
+    harness.put(APP, 'CNAME', harness.target);
+    await harness.publish([APP]);
+    expect(harness.requests()).toEqual([`GET zones/*/dns_records`]);
+    expect(harness.dns.stateOf(APP)).toBe('adopted');
+    await harness.publish([]);
+    expect(harness.at(APP)).toEqual([]);
+  });
+});
+
+describe('a new tunnel', () => {
+  test('gets our records, in place', async () => {
+    await harness.publish([APP]);
+    const id = harness.ledger.get(APP)?.recordId;
+    harness.requests();
+    await harness.publish([APP], { tunnelId: OLD_TUNNEL });
+    expect(harness.requests()).toEqual([`GET zones/*/dns_records`, `PATCH zones/*/dns_records/*`]);
+    expect(harness.ledger.get(APP)).toMatchObject({ recordId: id, content: `${OLD_TUNNEL}.cfargotunnel.com` });
+  });
+
+  test('gives them back when the change is undone, however far it came', async () => {
+    await harness.publish([APP]);
+    const change = only((await harness.plan([APP], { tunnelId: OLD_TUNNEL })).publish);
+    await harness.restart().undo(change, never);
+    expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
+    await harness.dns.execute(change, never);
+    await harness.restart().undo(change, never);
+    await harness.restart().undo(change, never);
+    expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
+    expect(harness.ledger.get(APP)).toMatchObject({ content: harness.target });
+  });
+});
+
+describe('undoing', () => {
+  test('a create removes it, whether its answer came or not, and is no harm where it was never made', async () => {
+    const change = only((await harness.plan([APP])).publish);
+    await harness.dns.undo(change, never);
+    await harness.dns.execute(change, never);
+    await harness.dns.undo(change, never);
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([[], []]);
+    harness.put(APP, 'CNAME', harness.target);
+    await harness.restart().undo(change, never);
+    expect(harness.at(APP)).toEqual([]);
+  });
+
+  test('an adoption keeps the record', async () => {
+    harness.put(APP, 'CNAME', harness.target);
+    const change = only((await harness.plan([APP])).publish);
+    await harness.dns.execute(change, never);
+    await harness.dns.undo(change, never);
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([[`CNAME ${harness.target}`], []]);
+  });
+
+  test('a removal makes it again', async () => {
+    await harness.publish([APP]);
+    const change = only((await harness.plan([])).withdraw);
+    await harness.dns.execute(change, never);
+    await harness.dns.undo(change, never);
+    expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
+    expect(harness.dns.stateOf(APP)).toBe('created');
+  });
+});
+
+describe('a machine that joined', () => {
+  test('forgets its records and leaves them', async () => {
+    await harness.publish([APP], { joined: true });
+    expect(await harness.publish([], { joined: true })).toMatchObject([{ code: 'DNS_RECORD_LEFT', hostname: APP }]);
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([[`CNAME ${harness.target}`], []]);
+  });
+});
+
+describe('where the token may not edit DNS', () => {
+  test.each([{ dnsEdit: false }, { dnsEdit: false, dnsRead: false }])('the server routes the name, and what cannot be removed is said (%o)', async (rights) => {
+    harness.sandbox.world.tokens.setRights(rights);
+    const other = `other.${DOMAIN}`;
+    await harness.publish([APP, other]);
+    expect([harness.at(APP), harness.at(other)]).toEqual([[`CNAME ${harness.target}`], [`CNAME ${harness.target}`]]);
+    expect(harness.dns.stateOf(APP)).toBe('unmanaged');
+    expect(harness.requests().filter((request) => request === 'POST zones/*/dns_records').length).toBeLessThanOrEqual(1);
+
+    expect(await harness.publish([other])).toMatchObject([{ code: 'DNS_RECORD_LEFT', hostname: APP }]);
+    expect(harness.dns.stateOf(APP)).toBe('owed');
+
+    // With a token that may, what is owed goes.
+    harness.sandbox.world.tokens.setRights({ dnsEdit: true, dnsRead: true });
+    harness.access = harness.access && { ...harness.access, client: harness.issue().client };
+    expect(await harness.dns.checkDrift(harness.zoneId, never)).toMatchObject({ readable: true, owed: [] });
+    expect(harness.at(APP)).toEqual([]);
+  });
+
+  test('a name outside the zone is never routed', async () => {
+    harness.sandbox.world.tokens.setRights({ dnsEdit: false });
+    await expect(harness.dns.execute({ kind: 'create-record', hostname: 'app.example.org', zoneId: harness.zoneId, content: harness.target, via: 'api' }, never)).rejects.toMatchObject({ code: 'DNS_FORBIDDEN' });
+    await expect(harness.dns.execute({ kind: 'create-record', hostname: 'notexample.com', zoneId: harness.zoneId, content: harness.target, via: 'route-dns' }, never)).rejects.toMatchObject({ code: 'DNS_FORBIDDEN' });
+    expect(harness.sandbox.world.records.list()).toEqual([]);
+  });
+
+  test('another name than was asked is an error that names it', async () => {
+    harness.sandbox.world.tokens.setRights({ dnsEdit: false });
+    harness.routeDns = async ({ hostname }) => ({ hostname: `${hostname}.${DOMAIN}` });
+    const change = only((await harness.plan([APP])).publish);
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_MISROUTED', message: expect.stringContaining(`${APP}.${DOMAIN}`) as string });
+    expect(harness.ledger.list()).toEqual([]);
+  });
+
+  test('our own record is pointed at a new tunnel, since it was read and is ours', async () => {
+    await harness.publish([APP]);
+    const made = await harness.issue().account.createTunnel('second', new Secret(Buffer.alloc(32).toString('base64')), never);
+    if (made.kind !== 'created') throw new Error('no tunnel');
+    harness.sandbox.world.tokens.setRights({ dnsEdit: false });
+    await harness.publish([APP], { tunnelId: made.tunnel.id });
+    expect(harness.at(APP)).toEqual([`CNAME ${made.tunnel.id}.cfargotunnel.com`]);
+  });
+});
+
+describe('what is owed', () => {
+  test('is removed later, and not when the name is wanted again', async () => {
+    await harness.publish([APP]);
+    const change = only((await harness.plan([])).withdraw);
+    await harness.dns.owe(change);
+    expect(harness.dns.stateOf(APP)).toBe('owed');
+    expect((await harness.plan([])).withdraw).toEqual([]);
+    await harness.publish([APP]);
+    expect(harness.dns.stateOf(APP)).toBe('created');
+    await harness.dns.owe(only((await harness.plan([])).withdraw));
+    await harness.dns.checkDrift(harness.zoneId, never);
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([[], []]);
+  });
+
+  test('of a create that could not be undone is found and removed', async () => {
+    const change = only((await harness.plan([APP])).publish);
+    await harness.dns.execute(change, never);
+    await harness.dns.owe(change);
+    expect(await harness.dns.checkDrift(harness.zoneId, never)).toMatchObject({ owed: [] });
+    expect(harness.at(APP)).toEqual([]);
+  });
+});
