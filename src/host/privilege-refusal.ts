@@ -28,9 +28,9 @@ export function classifyRefusal(program: PrivilegeProgram, exitCode: number | un
   const lines = stderr.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !REMARK.test(line));
   const last = lines.at(-1);
   if (last === undefined || !last.startsWith(`${program}: `)) return undefined;
-  const said = REFUSALS.find(([text]) => text.test(last));
-  if (said !== undefined) return said[1];
   const notEnabled = program === 'doas' && /not enabled/i.test(last);
   if (NOT_STARTED.test(last) && !notEnabled) return undefined;
-  return noNewPrivileges ? 'PRIVILEGE_NO_NEW_PRIVILEGES' : 'PRIVILEGE_PASSWORD_REQUIRED';
+  // The flag alone is enough, and some take it for a lost setuid bit.
+  if (noNewPrivileges) return 'PRIVILEGE_NO_NEW_PRIVILEGES';
+  return REFUSALS.find(([text]) => text.test(last))?.[1] ?? 'PRIVILEGE_PASSWORD_REQUIRED';
 }

@@ -20,7 +20,8 @@ describe('what a refusal says', () => {
     expect(classifyRefusal(program, 1, `${stderr}\n`, false)).toBe(code);
   });
 
-  test('a wording that is not known, under a flag that is', () => {
+  test('whatever is said, under a flag that is known', () => {
+    expect(classifyRefusal('doas', 1, 'doas: not installed setuid', true)).toBe('PRIVILEGE_NO_NEW_PRIVILEGES');
     expect(classifyRefusal('sudo', 1, 'sudo: something new', true)).toBe('PRIVILEGE_NO_NEW_PRIVILEGES');
     expect(classifyRefusal('sudo', 1, 'sudo: something new', false)).toBe('PRIVILEGE_PASSWORD_REQUIRED');
   });
