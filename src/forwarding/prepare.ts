@@ -110,7 +110,7 @@ function conflictError(conflicts: readonly DnsConflict[]): SupervisorError {
   const problems = conflicts.map(({ hostname, record }): Problem => ({
     field: 'hostname',
     code: 'DNS_CONFLICT',
-    message: `${hostname} has a ${record.type} record that is not ours: ${record.content}`,
+    message: `${hostname} has a record that is not ours: ${record.type} ${record.content}`,
   }));
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
   return new SupervisorError('DNS_CONFLICT', `${problems[0]?.message ?? 'A record is not ours'}${more}`, { problems });

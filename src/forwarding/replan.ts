@@ -31,7 +31,8 @@ export function createReplan(scope: ChangeScope): NonNullable<RunOptions<Forward
     const first = progress.steps.find((earlier) => earlier.kind === 'write-revision')?.revision ?? commit.revision;
     const wanted = scope.contents.get(first)?.revision ?? (await revisions.read(first));
     if (wanted === undefined || current === undefined) return undefined;
-    const base = commit.base === null ? undefined : await revisions.read(commit.base);
+    const started = progress.header.steps.find((earlier) => earlier.kind === 'commit-revision')?.base ?? null;
+    const base = started === null ? undefined : await revisions.read(started);
     const content = await planAnew(wanted, current, [...scope.withdrawn, ...lostAddresses(base ?? wanted, current)], scope);
     scope.contents.set(content.revision.revision, content);
     const abandoned = progress.steps.flatMap((earlier, at) => (at < index && earlier.kind === 'write-revision' ? [earlier.revision] : []));
@@ -49,7 +50,7 @@ async function planAnew(wanted: Revision, current: Revision, withdrawn: readonly
   return { revision: makeRevision({ revision: ports.revisions.nextNumber(), createdAt: now, reason, setup, tunnelId, setAside: stored.setAside }, resolved, rendered), rendered };
 }
 
-/** What the base recorded and the current revision does not: withdrawn meanwhile. */
+/** What was recorded when the change began and is not any more: withdrawn meanwhile, by whatever process. */
 function lostAddresses(base: Revision, current: Revision): readonly WithdrawnAddress[] {
   const isRecorded = (entry: RecordedAddress): boolean => current.addresses.some((other) => other.deviceId === entry.deviceId && other.address === entry.address);
   return base.addresses.filter((entry) => !isRecorded(entry));

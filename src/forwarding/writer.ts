@@ -129,9 +129,10 @@ const NEVER = new AbortController().signal;
 
 const givenUp = (): SupervisorError => new SupervisorError('INTERRUPTED', 'The change was given up by who asked for it');
 
+/** Newest first: a withdrawal that went ahead of a change has to be over before the change goes on, as it had been. */
 async function recoverAll(run: Omit<ApplyRun, 'onNoReturn'>, random: Random): Promise<readonly Recovery[]> {
   const recoveries: Recovery[] = [];
-  for (const record of await run.ports.journals.unfinished()) {
+  for (const record of (await run.ports.journals.unfinished()).toReversed()) {
     if (record.header.kind !== 'forwarding' || run.interrupt.aborted) continue;
     const recovery = await recoverForwarding(record, run, random);
     if (recovery !== undefined) recoveries.push(recovery);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatDestination, parseDestination } from '../../../src/core/destination.js';
 import type { Destination } from '../../../src/core/rule.js';

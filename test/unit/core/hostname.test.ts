@@ -1,5 +1,5 @@
 import { domainToUnicode } from 'node:url';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isInZone, parseHostname } from '../../../src/core/hostname.js';
 
@@ -127,7 +127,7 @@ describe('the zone', () => {
 });
 
 describe('any input', () => {
-  const alphabet = fc.constantFrom(...'aZ0-_.*:/\\[]@%#? \n\t\0', 'ü', 'ß', '。', 'ａ', '\u00ad', '\u200d', '\u202e', '例', 'xn--', '\ud800', '\u0301', 'İ', 'ſ');
+  const alphabet = fc.constantFrom(...'aZ0-_.*:/\\[]@%#? \n\t\0'.split(''), 'ü', 'ß', '。', 'ａ', '\u00ad', '\u200d', '\u202e', '例', 'xn--', '\ud800', '\u0301', 'İ', 'ſ');
   const hostile = fc.oneof(fc.string({ unit: 'binary', maxLength: 80 }), fc.array(alphabet, { maxLength: 30 }).map((parts) => parts.join('')), fc.domain());
 
   test('gives a name of plain labels, or a reason', () => {

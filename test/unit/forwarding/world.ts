@@ -60,7 +60,7 @@ export class World {
   /** What visitors get: names with a record, as the only connector answers them. */
   published(): unknown {
     const [one] = this.serving();
-    return { records: [...this.records].sort(), ingress: one === undefined ? undefined : (parse(one.config) as { readonly ingress: unknown }).ingress };
+    return { records: [...this.records].map(([hostname, content]) => `${hostname} ${content}`).sort(), ingress: one === undefined ? undefined : (parse(one.config) as { readonly ingress: unknown }).ingress };
   }
 }
 
