@@ -1,0 +1,122 @@
+import type { CommandSpec, OptionSpec } from './command.js';
+
+const TAKEOVER: OptionSpec = { flags: '--takeover', describe: 'replace DNS records that are not ours; removing the rule gives them back' };
+const DRY_RUN: OptionSpec = { flags: '--dry-run', describe: 'say what would be done, and change nothing' };
+const IF_REVISION: OptionSpec = { flags: '--if-revision <n>', describe: 'refuse unless this is still the current revision' };
+
+/** Every command, in the order of help. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'run',
+    summary: 'serve in the foreground, until stopped: for units, containers and debugging',
+    takesRunOptions: true,
+    endsBySignal: true,
+    load: () => import('./commands/run.js'),
+  },
+  {
+    name: 'up',
+    summary: 'make sure that a daemon serves: through the installed unit, else in the background',
+    options: [{ flags: '--restart', describe: 'replace a daemon that serves already, without losing a request' }],
+    takesRunOptions: true,
+    load: () => import('./commands/up.js'),
+  },
+  {
+    name: 'down',
+    summary: 'stop the daemon and its connector, after requests in flight have finished',
+    load: () => import('./commands/down.js'),
+  },
+  {
+    name: 'setup',
+    summary: 'connect a domain: log in at Cloudflare, create the tunnel, publish',
+    options: [
+      { flags: '--name <name>', describe: 'of the tunnel' },
+      { flags: '--timeout <seconds>', describe: 'how long the login may take (600)' },
+      { flags: '--cert <file>', describe: 'an origin certificate brought by hand, instead of the login' },
+      { flags: '--join', describe: 'join a tunnel that has connectors on other machines' },
+      TAKEOVER,
+    ],
+    load: () => import('./commands/setup.js'),
+  },
+  { name: 'setup cancel', summary: 'cancel a setup that is under way; what served before serves on', load: () => import('./commands/setup-cancel.js') },
+  {
+    name: 'forward add',
+    args: '<host[/path]> <destination>',
+    summary: 'publish a service, or lead a published name elsewhere: a URL, a port, or http://[device]:port',
+    options: [
+      { flags: '--origin <key=value...>', describe: "one of cloudflared's origin options, as noTLSVerify=true" },
+      TAKEOVER,
+      IF_REVISION,
+      DRY_RUN,
+    ],
+    load: () => import('./commands/forward-add.js'),
+  },
+  {
+    name: 'forward remove',
+    args: '<host[/path]>',
+    summary: 'withdraw a rule, and the DNS record that we made for it',
+    options: [IF_REVISION, DRY_RUN],
+    load: () => import('./commands/forward-remove.js'),
+  },
+  {
+    name: 'forward set',
+    args: '<file|->',
+    summary: 'replace all rules by those of a file (JSON or YAML)',
+    options: [TAKEOVER, IF_REVISION, DRY_RUN],
+    load: () => import('./commands/forward-set.js'),
+  },
+  { name: 'forward list', summary: 'list the rules', load: () => import('./commands/forward-list.js') },
+  {
+    name: 'expose',
+    args: '<device> [port...]',
+    summary: "publish a device's ports, as 3000 or 8443/https, under names of its own; none withdraws all",
+    options: [TAKEOVER, DRY_RUN],
+    load: () => import('./commands/expose.js'),
+  },
+  { name: 'reconcile', args: '[device]', summary: 'look up the addresses of devices now', load: () => import('./commands/reconcile.js') },
+  { name: 'status', summary: 'what is published, what runs, what needs a person', load: () => import('./commands/status.js') },
+  {
+    name: 'logs',
+    summary: "show the connectors' log",
+    options: [
+      { flags: '-f, --follow', describe: 'go on as lines are written' },
+      { flags: '-n, --lines <n>', describe: 'the last so many lines (100)' },
+      { flags: '--connector <id>', describe: 'one connector only' },
+    ],
+    load: () => import('./commands/logs.js'),
+  },
+  {
+    name: 'events',
+    summary: 'show what happens, as it happens',
+    options: [{ flags: '--since <seq>', describe: 'begin after this sequence number' }],
+    load: () => import('./commands/events.js'),
+  },
+  {
+    name: 'rollback',
+    args: '[revision]',
+    summary: 'publish an earlier revision again (the one before, if none is named)',
+    options: [{ flags: '--list', describe: 'list the revisions that are kept' }, TAKEOVER, DRY_RUN],
+    load: () => import('./commands/rollback.js'),
+  },
+  {
+    name: 'disconnect',
+    summary: 'stop publishing, and remove our DNS records, our tunnel and its files',
+    options: [{ flags: '--yes', describe: 'do not ask' }, DRY_RUN],
+    load: () => import('./commands/disconnect.js'),
+  },
+  {
+    name: 'sandbox',
+    args: '[command...]',
+    summary: 'run an offline Cloudflare on loopback, to try everything without an account',
+    options: [
+      { flags: '--zone <domain...>', describe: 'the zones of its account (example.com)' },
+      { flags: '--cloudflared <file>', describe: 'the cloudflared to run (found on PATH, else the stand-in)' },
+    ],
+    endsBySignal: true,
+    load: () => import('./commands/sandbox.js'),
+  },
+];
+
+/** What the first word of several commands is about. */
+export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
+  forward: 'publish services under names of your domain: add, remove, set, list',
+};

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+import { text as readStream } from 'node:stream/consumers';
+import type { RequestOf } from '../../api/client.js';
+import { SupervisorError } from '../../core/errors.js';
+import { argument, readChangeOptions } from '../arguments.js';
+import { printChange } from '../change-printer.js';
+import type { RunCommand } from '../command.js';
+
+export const run: RunCommand = async (context) => {
+  const rules = await readRuleFile(argument(context, 0));
+  const { request, options } = readChangeOptions(context);
+  const client = await context.client();
+  const change = await client.replaceForwarding({ rules, ...request }, { ...options, signal: context.signal });
+  printChange(context, change, `${String(change.rules.length)} rule(s) are published`);
+  return 0;
+};
+
+type Rules = RequestOf<'replaceForwarding'>['rules'];
+
+/** A list of rules, or `rules:` with one. What is in the rules is for the daemon to judge: it names every problem. */
+async function readRuleFile(file: string): Promise<Rules> {
+  let content: string;
+  try {
+    content = file === '-' ? await readStream(process.stdin) : await readFile(file, 'utf8');
+  } catch (error) {
+    throw new SupervisorError('OPTION_INVALID', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  const { parse } = await import('yaml');
+  let parsed: unknown;
+  try {
+    parsed = parse(content, { maxAliasCount: 0 });
+  } catch (error) {
+    throw new SupervisorError('REQUEST_INVALID', `${file} is neither JSON nor YAML: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  const rules = isRecord(parsed) && Object.keys(parsed).join() === 'rules' ? parsed['rules'] : parsed;
+  if (!Array.isArray(rules)) {
+    throw new SupervisorError('REQUEST_INVALID', `${file} must hold a list of rules, or only \`rules:\` with one`, {
+      hint: 'A rule is {"hostname": …, "destination": …}, with "path" and "originRequest" where they are wanted.',
+    });
+  }
+  return rules as Rules;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,20 @@
+import { readCount } from '../arguments.js';
+import type { RunCommand } from '../command.js';
+
+export const run: RunCommand = async (context) => {
+  const { options, output } = context;
+  const lines = readCount(options.text('lines'), '--lines');
+  const connector = readCount(options.text('connector'), '--connector');
+  const client = await context.client();
+  const follow = options.flag('follow');
+  const stream = client.logs(
+    { follow, ...(lines === undefined ? {} : { lines }), ...(connector === undefined ? {} : { connector }) },
+    { signal: context.signal },
+  );
+  for await (const line of stream) {
+    output.value(line);
+    const fields = Object.entries(line.fields).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+    output.line(`${line.at ?? ''} [${String(line.connector)}] ${line.level.padEnd(5)} ${line.message} ${output.paint('dim', fields.join(' '))}`.trimEnd());
+  }
+  return 0;
+};

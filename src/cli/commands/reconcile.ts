@@ -1,0 +1,13 @@
+import { printRules } from '../change-printer.js';
+import type { RunCommand } from '../command.js';
+
+export const run: RunCommand = async (context) => {
+  const device = context.args[0];
+  const client = await context.client();
+  const answer = await client.reconcile(device === undefined ? {} : { device }, { signal: context.signal });
+  context.output.value(answer);
+  context.output.warn(answer.warnings);
+  context.output.line(answer.changed ? `Addresses had changed; revision ${String(answer.revision)} is published.` : 'No address had changed.');
+  printRules(context, answer.rules);
+  return 0;
+};

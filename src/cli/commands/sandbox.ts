@@ -1,0 +1,17 @@
+import type { RunCommand } from '../command.js';
+
+export const run: RunCommand = async ({ args, options, output, environment, signal }) => {
+  const { runSandbox } = await import('../../sandbox/command.js');
+  const zones = options.list('zone');
+  const cloudflared = options.text('cloudflared');
+  const exec = args.filter((argument) => argument !== undefined);
+  return await runSandbox(
+    {
+      json: output.json,
+      ...(zones === undefined ? {} : { zones }),
+      ...(cloudflared === undefined ? {} : { cloudflared }),
+      ...(exec.length === 0 ? {} : { exec }),
+    },
+    { stdout: process.stdout, environment, signal },
+  );
+};

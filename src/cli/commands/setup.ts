@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises';
+import type { EventLine, RequestOf } from '../../api/client.js';
+import { SupervisorError } from '../../core/errors.js';
+import { readCount } from '../arguments.js';
+import type { CommandContext, RunCommand } from '../command.js';
+
+export const run: RunCommand = async (context) => {
+  const request = await readRequest(context);
+  const client = await context.client();
+  // Watched first and started second, so that nothing is missed; ending this program does not end the setup.
+  const watch = new AbortController();
+  const events = client.events({ signal: AbortSignal.any([watch.signal, context.signal]), reconnect: true });
+  try {
+    await events.next();
+    const started = await client.startSetup(request, { signal: context.signal });
+    if (started.joined) {
+      context.output.line('A setup with the same parameters is under way; this is how it goes on.');
+      if (started.setup.loginUrl !== null) await printLogin(context, started.setup.loginUrl, started.setup.expiresAt);
+    }
+    for await (const event of events) {
+      if (event.type === 'heartbeat' || event.type === 'snapshot' || event.seq <= started.seq) continue;
+      context.output.value(event);
+      if (await showEvent(context, event)) return 0;
+    }
+  } finally {
+    watch.abort();
+  }
+  context.output.line('The setup goes on in the daemon: `setup` shows it again, `setup cancel` ends it.');
+  return 130;
+};
+
+async function readRequest({ options }: CommandContext): Promise<RequestOf<'startSetup'>> {
+  const name = options.text('name');
+  const timeout = readCount(options.text('timeout'), '--timeout', 1);
+  const certFile = options.text('cert');
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(certFile === undefined ? {} : { cert: await readCertificate(certFile) }),
+    ...(options.flag('join') ? { join: true } : {}),
+    ...(options.flag('takeover') ? { takeover: true } : {}),
+  };
+}
+
+async function readCertificate(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new SupervisorError('ORIGIN_CERT_INVALID', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+const STEP_NAMES = {
+  'find-binary': 'find cloudflared',
+  'log-in': 'log in at Cloudflare',
+  'find-zone': 'find the zone',
+  'create-tunnel': 'create the tunnel',
+  publish: 'publish',
+} as const;
+
+/** True when the setup is completed; throws when it failed. */
+async function showEvent(context: CommandContext, event: Exclude<EventLine, { type: 'snapshot' | 'heartbeat' }>): Promise<boolean> {
+  const { output } = context;
+  switch (event.type) {
+    case 'setup.step-started':
+      output.progress(`${STEP_NAMES[event.data.step]} …`);
+      return false;
+    case 'setup.step-waiting':
+      output.progress(event.data.message);
+      return false;
+    case 'setup.step-completed':
+      output.line(`${output.paint('green', '✓')} ${STEP_NAMES[event.data.step]}: ${event.data.detail}`);
+      return false;
+    case 'login.url-issued':
+      await printLogin(context, event.data.url, event.data.expiresAt);
+      return false;
+    case 'setup.completed':
+      output.line(`${output.paint('green', 'done')} ${event.data.domain} is connected through tunnel ${event.data.tunnelName}.`);
+      output.line(`Publish a service:  cloudflared-supervisor forward add app.${event.data.domain} 3000`);
+      return true;
+    case 'setup.failed':
+      throw new SupervisorError(event.data.error.code, event.data.error.message, { hint: event.data.error.hint, problems: event.data.error.problems });
+    default:
+      return false;
+  }
+}
+
+async function printLogin({ output }: CommandContext, url: string, expiresAt: string | null): Promise<void> {
+  if (output.json) return;
+  const until = expiresAt === null ? '' : ` (until ${expiresAt})`;
+  output.line(`\nOpen this URL in any browser, and choose the domain to connect${until}:\n\n  ${url}\n`);
+  if (!process.stdout.isTTY) return;
+  const { renderUnicodeCompact } = await import('uqr');
+  output.line(renderUnicodeCompact(url));
+}

@@ -1,0 +1,28 @@
+import type { AnswerOf } from '../../api/client.js';
+import { printRules } from '../change-printer.js';
+import type { CommandContext, RunCommand } from '../command.js';
+
+export const run: RunCommand = async (context) => {
+  const client = await context.client();
+  const status = await client.status({ signal: context.signal });
+  context.output.value(status);
+  if (!context.output.json) printStatus(context, status);
+  return 0;
+};
+
+function printStatus(context: CommandContext, status: AnswerOf<'status'>): void {
+  const { output } = context;
+  const { daemon, tunnel, setup } = status;
+  output.line(`daemon     pid ${String(daemon.pid)}, version ${daemon.version}, since ${daemon.startedAt}, user ${daemon.user}`);
+  output.line(`           ${daemon.baseDir}`);
+  output.line(`tunnel     ${tunnel === null ? 'none: run `cloudflared-supervisor setup`' : `${tunnel.name} (${tunnel.id}) for ${tunnel.domain}`}`);
+  for (const connector of status.connectors) {
+    const pid = connector.pid === null ? '' : `pid ${String(connector.pid)}, `;
+    const colour = connector.state === 'ready' ? 'green' : 'yellow';
+    output.line(`connector  ${output.paint(colour, connector.state)}, ${pid}revision ${String(connector.revision)}, ${String(connector.connections)} connection(s)`);
+  }
+  if (setup.state === 'running' || setup.state === 'waiting') output.line(`setup      ${setup.step ?? ''}: ${setup.loginUrl ?? setup.message ?? setup.state}`);
+  output.line('rules');
+  printRules(context, status.rules);
+  for (const attention of status.attention) output.line(`${output.paint('yellow', attention.code)} ${attention.message}\n  ${attention.hint}`);
+}

@@ -1,0 +1,16 @@
+import { ERRORS, type ErrorCode } from '../core/errors.js';
+
+/** 130: a person stopped it. */
+export const INTERRUPTED = 130;
+
+export const exitCodeOf = (code: ErrorCode): number => (code === 'INTERRUPTED' ? INTERRUPTED : ERRORS[code].exit);
+
+export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
+  [0, 'done'],
+  [1, 'failed'],
+  [2, 'bad input'],
+  [3, 'no daemon'],
+  [4, 'needs a person (login, takeover, rights)'],
+  [5, 'conflict'],
+  [INTERRUPTED, 'interrupted'],
+];

@@ -1,0 +1,83 @@
+import { styleText } from 'node:util';
+import type { SupervisorError } from '../core/errors.js';
+import type { Warning } from '../core/dns.js';
+
+type Style = Parameters<typeof styleText>[0];
+
+/**
+ * What a command says. With `--json`, standard output holds JSON lines and nothing else; without, it holds what a
+ * person asked for. Progress goes to standard error, and only where that is a terminal.
+ */
+export class Output {
+  readonly json: boolean;
+  readonly #colours: boolean;
+  readonly #live: boolean;
+  #progressShown = false;
+
+  constructor(json: boolean) {
+    this.json = json;
+    this.#colours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
+    this.#live = process.stderr.isTTY && !json;
+  }
+
+  /** One line for a person; nothing with `--json`. */
+  line(text = ''): void {
+    if (this.json) return;
+    this.clearProgress();
+    process.stdout.write(`${text}\n`);
+  }
+
+  /** One JSON line; nothing without `--json`. */
+  value(value: unknown): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Replaces the one progress line on a terminal. */
+  progress(text: string): void {
+    if (!this.#live) return;
+    const width = process.stderr.columns > 0 ? process.stderr.columns : 80;
+    process.stderr.write(`\r\u{1b}[K${text.slice(0, width - 1)}`);
+    this.#progressShown = true;
+  }
+
+  clearProgress(): void {
+    if (!this.#progressShown) return;
+    process.stderr.write('\r\u{1b}[K');
+    this.#progressShown = false;
+  }
+
+  warn(warnings: readonly Warning[]): void {
+    if (this.json) return;
+    for (const warning of warnings) {
+      this.clearProgress();
+      process.stderr.write(`${this.paint('yellow', 'warning')} ${warning.message} (${warning.code})\n`);
+    }
+  }
+
+  /** An error is a JSON line on standard output, or a few lines on standard error. */
+  fail(error: SupervisorError): void {
+    if (this.json) {
+      this.value(error.toBody());
+      return;
+    }
+    this.clearProgress();
+    const problems = error.problems.map((problem) => {
+      const where = [problem.rule === undefined ? '' : `rule ${String(problem.rule + 1)}`, problem.field ?? ''].filter((part) => part !== '').join(', ');
+      return `  - ${where === '' ? '' : `${where}: `}${problem.message}\n`;
+    });
+    process.stderr.write(`${this.paint('red', 'error')} ${error.message} (${error.code})\n${problems.join('')}  ${error.hint}\n`);
+  }
+
+  paint(style: Style, text: string): string {
+    return this.#colours ? styleText(style, text) : text;
+  }
+
+  /** Columns, aligned; the first row is the head. */
+  table(rows: readonly (readonly string[])[]): void {
+    const widths: number[] = [];
+    for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+    for (const row of rows) {
+      this.line(`  ${row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  ')}`.trimEnd());
+    }
+  }
+}

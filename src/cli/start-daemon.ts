@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AnswerOf, SupervisorClient } from '../api/client.js';
+import { systemClock } from '../core/clock.js';
+import { SupervisorError } from '../core/errors.js';
+import type { Places } from '../host/places.js';
+
+/** From spawn to socket; a daemon that has much to recover serves its socket first. */
+const START_TIMEOUT_MS = 30_000;
+const POLL_MS = 20;
+const LOG_TAIL_BYTES = 2_000;
+
+export interface DaemonReady {
+  readonly pid: number;
+  readonly socket: string;
+  readonly version: string;
+}
+
+/** The status of the daemon that serves, or undefined where none does. */
+export async function whoServes(client: SupervisorClient, signal: AbortSignal): Promise<AnswerOf<'status'> | undefined> {
+  try {
+    return await client.status({ signal });
+  } catch (error) {
+    if (error instanceof SupervisorError && error.code === 'DAEMON_UNREACHABLE') return undefined;
+    throw error;
+  }
+}
+
+interface StartRequest {
+  readonly places: Places;
+  /** Of `run`. */
+  readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+/** Starts `run` detached, with its log in the base directory; resolves when it says that it serves. */
+export async function startInBackground({ places, flags, environment, signal }: StartRequest): Promise<DaemonReady> {
+  const logFile = places.paths.daemonLog;
+  mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
+  const log = openSync(logFile, 'a', 0o600);
+  const begin = readFileSync(logFile).length;
+  const program = fileURLToPath(new URL('./main.js', import.meta.url));
+  const child = spawn(process.execPath, [program, 'run', ...flags], { detached: true, stdio: ['ignore', log, log], cwd: '/', env: environment });
+  closeSync(log);
+  child.unref();
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, killedBy) => resolve(`it ended with ${killedBy ?? `code ${String(code)}`}`));
+  });
+  const deadline = systemClock.monotonic() + START_TIMEOUT_MS;
+  for (;;) {
+    const ready = findReady(readFileSync(logFile).subarray(begin).toString());
+    if (ready !== undefined) return ready;
+    const end = await Promise.race([ended, systemClock.sleep(POLL_MS, signal).then(() => undefined)]);
+    if (end !== undefined) throw failedStart(logFile, begin, end);
+    if (systemClock.monotonic() > deadline) throw failedStart(logFile, begin, `it does not serve after ${String(START_TIMEOUT_MS / 1000)} s`);
+  }
+}
+
+function findReady(log: string): DaemonReady | undefined {
+  const line = log.split('\n').find((text) => text.startsWith('{"event":"daemon.ready"') && text.endsWith('}'));
+  return line === undefined ? undefined : (JSON.parse(line) as DaemonReady);
+}
+
+function failedStart(logFile: string, begin: number, reason: string): SupervisorError {
+  const said = readFileSync(logFile).subarray(begin).subarray(-LOG_TAIL_BYTES).toString().trim();
+  return new SupervisorError('DAEMON_UNREACHABLE', `The daemon did not start: ${reason}${said === '' ? '' : `\n${said}`}`, { hint: `Its log is ${logFile}.` });
+}

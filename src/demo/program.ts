@@ -1,0 +1,103 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+const ERROR_TAIL_CHARACTERS = 4_000;
+
+export type JsonLine = Readonly<Record<string, unknown>>;
+
+/** One run of our own command line as a separate process, as a user would start it. Its standard output is JSON lines. */
+export class Program {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  readonly #lines: JsonLine[] = [];
+  readonly #listeners = new Set<() => void>();
+  #errors = '';
+  #ended: { code: number | null; signal: string | null } | undefined;
+
+  constructor(args: readonly string[], environment: NodeJS.ProcessEnv) {
+    this.#name = args.find((arg) => !arg.startsWith('-')) ?? 'program';
+    this.#child = spawn(process.execPath, [COMMAND_LINE, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const { stdout, stderr } = this.#child;
+    if (stdout === null || stderr === null) throw new Error('no pipes to the program');
+    createInterface({ input: stdout }).on('line', (line) => {
+      if (line.startsWith('{')) this.#lines.push(JSON.parse(line) as JsonLine);
+      this.#tell();
+    });
+    stderr.on('data', (chunk: Buffer) => {
+      this.#errors = (this.#errors + chunk.toString()).slice(-ERROR_TAIL_CHARACTERS);
+    });
+    this.#child.on('error', (error) => (this.#errors += error.message));
+    this.#child.on('close', (code, signal) => {
+      this.#ended = { code, signal };
+      this.#tell();
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get lines(): readonly JsonLine[] {
+    return this.#lines;
+  }
+
+  /** The first line, past or to come, that passes; rejects when the program ends before. */
+  async line(accept: (line: JsonLine) => boolean): Promise<JsonLine> {
+    return await new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = this.#lines.find(accept);
+        if (found === undefined && this.#ended === undefined) return;
+        this.#listeners.delete(look);
+        if (found === undefined) reject(this.#failure());
+        else resolve(found);
+      };
+      this.#listeners.add(look);
+      look();
+    });
+  }
+
+  /** Resolves at its end with its last line; rejects where its exit code is not 0. */
+  async finish(): Promise<JsonLine> {
+    await this.#end();
+    if (this.#ended?.code !== 0) throw this.#failure();
+    return this.#lines.at(-1) ?? {};
+  }
+
+  /** SIGTERM, and SIGKILL after `timeoutMs`; resolves when it is gone, and says whether it went by itself. */
+  async stop(timeoutMs: number): Promise<boolean> {
+    if (this.#ended !== undefined) return true;
+    this.#child.kill('SIGTERM');
+    let forced = false;
+    const timer = setTimeout(() => {
+      forced = true;
+      this.#child.kill('SIGKILL');
+    }, timeoutMs);
+    await this.#end();
+    clearTimeout(timer);
+    return !forced;
+  }
+
+  async #end(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (this.#ended === undefined) return;
+        this.#listeners.delete(look);
+        resolve();
+      };
+      this.#listeners.add(look);
+      look();
+    });
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #failure(): Error {
+    const { code, signal } = this.#ended ?? { code: null, signal: null };
+    const said = [JSON.stringify(this.#lines.at(-1) ?? ''), this.#errors.trim()].filter((text) => text !== '""' && text !== '').join('\n');
+    return new Error(`${this.#name} ended with ${signal ?? `code ${String(code)}`}${said === '' ? '' : `:\n${said}`}`);
+  }
+}
