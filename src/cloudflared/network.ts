@@ -17,7 +17,7 @@ interface Address {
 
 /** `up` as soon as one address accepts a TCP connection. */
 export async function checkNetwork(edge: readonly string[]): Promise<NetworkState> {
-  const addresses = edge.length > 0 ? edge.map(parseAddress) : await resolveEdge();
+  const addresses = edge.length > 0 ? [...new Set(edge)].map(parseAddress) : await resolveEdge();
   try {
     await Promise.any(addresses.map(tryConnect));
     return 'up';

@@ -31,7 +31,7 @@ export function classifyLocally(facts: LocalFacts): Failure | undefined {
 }
 
 export interface RemoteFacts {
-  /** The edge answered, and refused registrations. */
+  /** The edge answered, and refused registrations, since there was a connection last. */
   readonly refused: boolean;
   readonly tunnel: TunnelVerdict;
   readonly network: NetworkState;
@@ -43,10 +43,10 @@ export interface RemoteFacts {
 export function classifyRemotely({ refused, tunnel, network, resolverAnswers, everReady }: RemoteFacts): Failure | undefined {
   if (refused && tunnel === 'deleted') return failure('TUNNEL_DELETED');
   if (refused && tunnel === 'credentials-refused') return failure('CREDENTIALS_REFUSED');
-  if (refused) return failure('EDGE_REFUSED');
   // A start asks the resolver whatever the flags, and waits 30 s for one that is silent.
   if (!resolverAnswers && (network === 'down' || !everReady)) return failure('RESOLVER_DEAD');
-  return network === 'down' ? failure('EDGE_UNREACHABLE') : undefined;
+  if (network === 'down') return failure('EDGE_UNREACHABLE');
+  return refused ? failure('EDGE_REFUSED') : undefined;
 }
 
 export const classifyEnd = (exit: ProcessExit): Failure => failure('CONNECTOR_CRASHED', `The connector ended by itself. ${describeExit(exit)}`);

@@ -34,19 +34,26 @@ export async function diagnoseEnd(facts: FactFinder, ended: Ended): Promise<Fail
     const local = classifyLocally({ exit, everReady, preflight, memoryKill, portTaken, binary, refusedConfig });
     if (local !== undefined) return local;
   }
-  return classifyRemotely(await remoteFacts(facts, ended)) ?? classifyEnd(exit);
+  return classifyRemotely(await remoteFacts(facts, { ...ended, refusedAgain: ended.refused })) ?? classifyEnd(exit);
 }
 
 export async function diagnoseLife(
-  facts: FactFinder, life: { readonly revision: number; readonly refused: boolean; readonly everReady: boolean },
+  facts: FactFinder, life: Refusals,
 ): Promise<{ readonly failure: Failure; readonly network: NetworkState }> {
   const remote = await remoteFacts(facts, life);
   return { failure: classifyLife(remote), network: remote.network };
 }
 
-/** An edge that refuses is an edge that is reached: then it is Cloudflare's API that knows why. */
-async function remoteFacts(facts: FactFinder, { revision, refused, everReady }: { readonly revision: number; readonly refused: boolean; readonly everReady: boolean }): Promise<RemoteFacts> {
-  if (refused) return { refused, everReady, network: 'up', resolverAnswers: true, tunnel: await facts.tunnel(revision) };
+interface Refusals {
+  readonly revision: number;
+  readonly everReady: boolean;
+  readonly refused: boolean;
+  readonly refusedAgain: boolean;
+}
+
+/** An edge that has just refused is an edge that is reached: then it is Cloudflare's API that knows why. */
+async function remoteFacts(facts: FactFinder, { revision, refused, refusedAgain, everReady }: Refusals): Promise<RemoteFacts> {
+  if (refusedAgain) return { refused, everReady, network: 'up', resolverAnswers: true, tunnel: await facts.tunnel(revision) };
   const [network, resolverAnswers] = await Promise.all([facts.network(), facts.resolverAnswers()]);
   return { refused, everReady, network, resolverAnswers, tunnel: 'unknown' };
 }

@@ -115,10 +115,10 @@ export class EffectRunner {
     return { type: 'probed', id, ask, probe, counters: counted };
   }
 
-  async #diagnoseLife({ id, refused, everReady }: EffectOf<'diagnose-life'>): Promise<LifeMessage | undefined> {
+  async #diagnoseLife({ id, refused, refusedAgain, everReady }: EffectOf<'diagnose-life'>): Promise<LifeMessage | undefined> {
     const life = this.#lives.get(id);
     if (life === undefined) return undefined;
-    return { type: 'life-diagnosed', id, ...await diagnoseLife(this.#ports.facts, { revision: life.revision, refused, everReady }) };
+    return { type: 'life-diagnosed', id, ...await diagnoseLife(this.#ports.facts, { revision: life.revision, refused, refusedAgain, everReady }) };
   }
 
   async #diagnoseExit({ id, exit, everReady, refused }: EffectOf<'diagnose-exit'>): Promise<LifeMessage | undefined> {

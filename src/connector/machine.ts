@@ -42,7 +42,9 @@ export interface Watch {
   readonly diagnosisAt: number;
   /** Since when the network was up at every look; undefined while it is down or not known. */
   readonly networkUpSince: number | undefined;
-  /** Refused registrations at the last look. */
+  /** Refused registrations when it lost, or began to want, its connections. */
+  readonly refusalsBefore: number;
+  /** The same at the last look. */
   readonly refusalsSeen: number;
 }
 
@@ -113,7 +115,8 @@ export type Effect =
   | { readonly type: 'probe'; readonly id: number; readonly ask: number; readonly counters: boolean }
   | { readonly type: 'terminate'; readonly id: number }
   | { readonly type: 'kill'; readonly id: number }
-  | { readonly type: 'diagnose-life'; readonly id: number; readonly refused: boolean; readonly everReady: boolean }
+  /** `refused`: since it has no connection; `refusedAgain`: since the last look. */
+  | { readonly type: 'diagnose-life'; readonly id: number; readonly refused: boolean; readonly refusedAgain: boolean; readonly everReady: boolean }
   | { readonly type: 'diagnose-exit'; readonly id: number; readonly exit: ProcessExit; readonly everReady: boolean; readonly refused: boolean }
   | { readonly type: 'check-network'; readonly id: number }
   | { readonly type: 'check-cause'; readonly id: number }

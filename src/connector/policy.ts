@@ -95,7 +95,8 @@ export const YOUNG_READY_PROBES: readonly ProbeStep[] = [{ untilMs: 5_000, every
 export const LOST_PROBES: readonly ProbeStep[] = [
   { untilMs: 5_000, everyMs: 250 },
   { untilMs: 60_000, everyMs: 1_000 },
-  { untilMs: Infinity, everyMs: 2_000 },
+  { untilMs: 600_000, everyMs: 2_000 },
+  { untilMs: Infinity, everyMs: 5_000 },
 ];
 
 /** Unregistering takes milliseconds. */

@@ -22,7 +22,7 @@ export const startMachine = (machine: Machine, context: Context): Step => launch
 /** A process that runs already. It may have served before: it is treated as if it had. */
 export function adoptMachine(revision: number, pid: number, context: Context): Machine {
   const life = { ...newLife(context.nextId, pid, context), everReady: true };
-  return { ...newMachine(revision, false), phase: { name: 'starting', life, watch: newWatch(context) } };
+  return { ...newMachine(revision, false), phase: { name: 'starting', life, watch: newWatch(life, context) } };
 }
 
 export function step(machine: Machine, message: Message, context: Context): Step {
@@ -53,7 +53,7 @@ function stepBetween(machine: Machine, phase: Between, message: Message, context
     case 'launched': {
       if (phase.name !== 'launching') return stay(machine);
       const life = newLife(message.id, message.pid, context);
-      const starting: Phase = { name: 'starting', life, watch: newWatch(context) };
+      const starting: Phase = { name: 'starting', life, watch: newWatch(life, context) };
       const started = moveTo(machine, starting, [announce(starting, { event: 'connector.started' })]);
       if (phase.stop === undefined) return started;
       const next = drain(started.machine, life, phase.stop, undefined, 0, context);
@@ -151,7 +151,7 @@ function stepProbed(machine: Machine, phase: Living, message: Extract<Message, {
     return moveTo(machine, { ...phase, unanswered, life: nextProbe(answered, LOST_PROBES, 0, context) });
   }
   const life = nextProbe({ ...answered, connections: 0, countersAt: now }, LOST_PROBES, 0, context);
-  const lost: Phase = { name: 'lost', life, since: now, readyForMs: readyForMs(phase, now), watch: newWatch(context), replaceAt: now };
+  const lost: Phase = { name: 'lost', life, since: now, readyForMs: readyForMs(phase, now), watch: newWatch(life, context), replaceAt: now };
   return moveTo(machine, lost, [announce(lost, { event: 'connector.lost' })]);
 }
 

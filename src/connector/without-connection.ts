@@ -7,8 +7,8 @@ import { drain } from './draining.js';
 
 type Unconnected = Extract<Phase, { name: 'starting' | 'lost' }>;
 
-export const newWatch = ({ now, policy }: Context): Watch => ({
-  diagnosing: false, diagnosisAt: now + policy.firstDiagnosisMs, networkUpSince: undefined, refusalsSeen: 0,
+export const newWatch = ({ registerFailures }: Life, { now, policy }: Context): Watch => ({
+  diagnosing: false, diagnosisAt: now + policy.firstDiagnosisMs, networkUpSince: undefined, refusalsBefore: registerFailures, refusalsSeen: registerFailures,
 });
 
 export const watchDueAt = (watch: Watch): number => (watch.diagnosing ? Infinity : watch.diagnosisAt);
@@ -16,9 +16,10 @@ export const watchDueAt = (watch: Watch): number => (watch.diagnosing ? Infinity
 export function diagnoseWhenDue(machine: Machine, phase: Unconnected, { now }: Context): Step {
   const { life, watch } = phase;
   if (watchDueAt(watch) > now) return stay(machine);
-  const refused = life.registerFailures > watch.refusalsSeen;
+  const refused = life.registerFailures > watch.refusalsBefore;
+  const refusedAgain = life.registerFailures > watch.refusalsSeen;
   return moveTo(machine, { ...phase, watch: { ...watch, diagnosing: true, refusalsSeen: life.registerFailures } }, [
-    { type: 'diagnose-life', id: life.id, refused, everReady: life.everReady },
+    { type: 'diagnose-life', id: life.id, refused, refusedAgain, everReady: life.everReady },
   ]);
 }
 
@@ -42,7 +43,7 @@ export function stepWatch(machine: Machine, phase: Unconnected, diagnosis: Extra
 /** The first refusal is looked into at once, and so is what looks like somebody else's SIGTERM; the rest at the usual pace. */
 function urgentDiagnosisAt(phase: Unconnected, { now, policy }: Context): number {
   const { watch, life } = phase;
-  if (watch.refusalsSeen === 0 && life.registerFailures > 0) return now;
+  if (watch.refusalsSeen === watch.refusalsBefore && life.registerFailures > watch.refusalsBefore) return now;
   return phase.name === 'lost' && watch.networkUpSince === undefined && isServing(life) ? Math.max(now, phase.since + policy.drainedByOthersMs) : Infinity;
 }
 
