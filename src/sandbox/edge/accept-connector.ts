@@ -5,6 +5,7 @@ import type { StructReader } from './capnp/message-reader.js';
 import type { WritePayload } from './capnp/rpc-frames.js';
 import { serveRpc } from './capnp/rpc-server.js';
 import type { ConnectionRegistry } from './connection-registry.js';
+import { cutSession } from './cut-stream.js';
 import { EdgeLink } from './edge-link.js';
 import { CONTROL_STREAM, EDGE_SERVER_NAME, UPGRADE_HEADER } from './internal-headers.js';
 import type { Authorize, RegistrationRequest } from './ports.js';
@@ -38,10 +39,10 @@ export function acceptConnector(socket: TLSSocket, context: AcceptContext): void
     settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES },
   });
   const calls = new RegistrationCalls(session, context);
-  const deadline = setTimeout(() => session.destroy(), REGISTRATION_TIMEOUT_MS).unref();
+  const deadline = setTimeout(() => cutSession(session, 'no registration came'), REGISTRATION_TIMEOUT_MS).unref();
   session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
-  // Every way a session can fail ends in 'close', which is all that matters here.
-  session.on('error', () => session.destroy());
+  // 'close' follows, and says as much.
+  session.on('error', () => undefined);
   session.once('close', () => {
     clearTimeout(deadline);
     calls.sessionClosed();
@@ -89,7 +90,7 @@ class RegistrationCalls {
 
   /** Before a registration, or after it was rejected, the connection is of no more use. */
   controlStreamClosed(): void {
-    if (this.#link === undefined) this.#session.destroy();
+    if (this.#link === undefined) cutSession(this.#session, 'the control stream is closed');
     else this.#link.controlStreamClosed();
   }
 
@@ -100,7 +101,7 @@ class RegistrationCalls {
     const verdict = await authorize(request);
     if (verdict.kind === 'reject') {
       registry.emit({ type: 'connection.rejected', tunnelId: request.tunnelId, connectorId: request.connector.connectorId, cause: verdict.cause });
-      setTimeout(() => this.#session.destroy(), REJECTION_GRACE_MS).unref();
+      setTimeout(() => cutSession(this.#session, 'the connector was rejected'), REJECTION_GRACE_MS).unref();
       return writeAnswer({ kind: 'rejected', cause: verdict.cause, retryAfterMs: verdict.retryAfterMs });
     }
     const connectionId = randomUUID();

@@ -29,7 +29,8 @@ export function carryRequest(request: IncomingMessage, response: ServerResponse,
     if (response.destroyed) return;
     if (answer.kind === 'lost' && answer.refused && bodiless && reopened < MAX_REOPENED) {
       response.removeListener('close', leave);
-      carryRequest(request, response, open, ray, reopened + 1);
+      // Not from within the stream's own end, where the session may be closing it still.
+      setImmediate(carryRequest, request, response, open, ray, reopened + 1);
       return;
     }
     deliverAnswer(stream, request, response, answer, ray);

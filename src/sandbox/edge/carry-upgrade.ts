@@ -2,7 +2,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import { type ClientHttp2Stream, constants } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { OpenStream } from './carry-request.js';
-import { cutStream } from './cut-stream.js';
+import { cameWhole, cutStream } from './cut-stream.js';
 import { deliverAnswer } from './deliver-answer.js';
 import { answerWithError, EDGE_ERRORS } from './error-page.js';
 import { awaitAnswer, type OriginAnswer, type TunnelAnswer } from './tunnel-answer.js';
@@ -54,7 +54,7 @@ function joinStreams(stream: ClientHttp2Stream, socket: Socket, answer: OriginAn
     if (stream.rstCode === constants.NGHTTP2_NO_ERROR) socket.end();
   });
   stream.once('close', () => {
-    if (stream.rstCode === constants.NGHTTP2_NO_ERROR) socket.end();
+    if (cameWhole(stream)) socket.end();
     else socket.resetAndDestroy();
   });
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ClientHttp2Stream, constants } from 'node:http2';
+import type { ClientHttp2Stream } from 'node:http2';
+import { cameWhole } from './cut-stream.js';
 import { answerWithError, EDGE_ERRORS } from './error-page.js';
 import type { OriginAnswer, TunnelAnswer } from './tunnel-answer.js';
 import { findHeader, toVisitorHeaders } from './visitor-headers.js';
@@ -25,9 +26,9 @@ function deliverBody(stream: ClientHttp2Stream, request: IncomingMessage, respon
     if (!response.write(chunk)) stream.pause();
   });
   response.on('drain', () => stream.resume());
-  // Node ends a stream that was cut as it ends a whole one: only the reset code, known at 'close', tells them apart.
+  // Not at 'end': only 'close' knows whether the body was cut.
   stream.once('close', () => {
-    if (stream.rstCode === constants.NGHTTP2_NO_ERROR && missing <= 0) response.end();
+    if (cameWhole(stream) && missing <= 0) response.end();
     else cutResponse(response, length !== undefined || response.chunkedEncoding);
   });
 }

@@ -1,4 +1,5 @@
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
+import { closeSession, cutSession } from './cut-stream.js';
 import type { ConnectorInfo, EdgeConnection, RegistrationRequest } from './ports.js';
 
 /** How long a connector that has unregistered may take to close its control stream before we stop waiting for it. */
@@ -17,6 +18,7 @@ export class EdgeLink {
   readonly #originIp: string;
   readonly #openedAt = Date.now();
   #state: EdgeConnection['state'] = 'serving';
+  #isCut = false;
   #activeRequests = 0;
   /** The last words on the control stream must be out before the connection may go. */
   #controlClosed = false;
@@ -45,7 +47,7 @@ export class EdgeLink {
   }
 
   isServing(): boolean {
-    return this.#state === 'serving' && !this.#session.closed && !this.#session.destroyed;
+    return this.#state === 'serving' && !this.#isCut && !this.#session.closed && !this.#session.destroyed;
   }
 
   /** Undefined where the connection turns out to be gone: then nothing was sent. */
@@ -76,9 +78,10 @@ export class EdgeLink {
     else this.#closeWhenDrained();
   }
 
-  /** As a lost network: at once, whatever is in flight. */
+  /** As a lost network: whatever is in flight. Nothing new is opened from here on. */
   cut(): void {
-    this.#session.destroy();
+    this.#isCut = true;
+    cutSession(this.#session, 'the connection was cut');
   }
 
   #tryRequest(headers: OutgoingHttpHeaders, bodiless: boolean): ClientHttp2Stream | undefined {
@@ -93,6 +96,6 @@ export class EdgeLink {
   }
 
   #closeWhenDrained(): void {
-    if (this.#state === 'draining' && this.#controlClosed && this.#activeRequests === 0) this.#session.close();
+    if (this.#state === 'draining' && this.#controlClosed && this.#activeRequests === 0) closeSession(this.#session);
   }
 }

@@ -92,7 +92,7 @@ export interface Edge {
   connections(tunnelId?: string): readonly EdgeConnection[];
   /** Returns what ends the subscription. Listeners must not throw. */
   subscribe(listener: (event: EdgeEvent) => void): () => void;
-  /** Resolves as soon as the condition holds, asked now and after every event; rejects with the signal's reason. */
+  /** Resolves as soon as the condition holds, asked now and after every event (requests that come and go are none); rejects with the signal's reason. */
   waitUntil(condition: (connections: readonly EdgeConnection[]) => boolean, signal?: AbortSignal): Promise<void>;
   /**
    * Opens a request of a visitor on a serving connection of the tunnel: of the connector whose turn is longest ago,

@@ -25,6 +25,8 @@ export interface TestConnector {
   /** As SIGTERM: unregister, finish what is in flight, end. */
   stop(): Promise<void>;
   kill(): void;
+  /** The exit code of a program; of the library, 0 when its connections are closed. */
+  readonly ended: Promise<number | null>;
 }
 
 export type StartConnector = (setup: ConnectorSetup) => Promise<TestConnector>;
@@ -51,6 +53,7 @@ export const startCloudflared: StartConnector = async (setup) => {
       if (code !== 0) throw new Error(`cloudflared ended with ${code}:\n${readFileSync(`${name}.log`, 'utf8')}`);
     },
     kill: () => child.kill('SIGKILL'),
+    ended: exited,
   };
 };
 
@@ -79,6 +82,7 @@ export const startLibraryConnector: StartConnector = async (setup) => {
     kill: () => {
       for (const connection of connections) connection.destroy();
     },
+    ended: Promise.all(connections.map((connection) => connection.closed)).then(() => 0),
   };
 };
 

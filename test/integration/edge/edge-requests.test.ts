@@ -86,6 +86,19 @@ describe.each(CONNECTOR_KINDS)('a visitor through $name', ({ start, available })
       await expect.poll(() => origin.aborted).toBe(before + 1);
     });
 
+    it('that leaves in the middle of an upload has not sent all of it', async () => {
+      const before = { aborted: origin.aborted, digests: origin.digests };
+      const activeRequests = (): number => world.edge.connections().reduce((sum, connection) => sum + connection.activeRequests, 0);
+      await expect.poll(activeRequests).toBe(0);
+      const visitor = new RawVisitor(port);
+      visitor.socket.write('POST /digest HTTP/1.1\r\nHost: app.example.com\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n');
+      await expect.poll(() => origin.uploading).toBe(1);
+      visitor.socket.destroy();
+      await expect.poll(() => origin.aborted).toBe(before.aborted + 1);
+      await expect.poll(activeRequests).toBe(0);
+      expect(origin.digests).toBe(before.digests);
+    });
+
     it('speaks through a WebSocket both ways, and ends it in order', async () => {
       const visitor = new RawVisitor(port).upgrade('/socket');
       const handshake = await visitor.untilSeen('\r\n\r\n');

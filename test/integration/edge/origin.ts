@@ -9,16 +9,26 @@ export interface Origin {
   readonly upgraded: ReadonlySet<Socket>;
   /** Requests that ended before they were answered. */
   readonly aborted: number;
+  /** Bodies that came whole to `/digest`. */
+  readonly digests: number;
+  /** Bodies on their way there. */
+  readonly uploading: number;
   close(): Promise<void>;
 }
 
 export async function startOrigin(name = 'origin'): Promise<Origin> {
   const upgraded = new Set<Socket>();
   let aborted = 0;
+  let digests = 0;
+  let uploading = 0;
   const server = createServer((request, response) => {
     response.once('close', () => {
       if (!response.writableFinished) aborted += 1;
     });
+    if (request.url === '/digest') {
+      uploading += 1;
+      request.once('end', () => (digests += 1)).once('close', () => (uploading -= 1));
+    }
     answer(name, request, response);
   });
   server.keepAliveTimeout = 120_000;
@@ -46,6 +56,12 @@ export async function startOrigin(name = 'origin'): Promise<Origin> {
     upgraded,
     get aborted() {
       return aborted;
+    },
+    get digests() {
+      return digests;
+    },
+    get uploading() {
+      return uploading;
     },
     close: () =>
       new Promise((resolve) => {

@@ -1,5 +1,6 @@
 import { type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { connectRpc, type RpcClient, RpcFailure } from '../capnp/rpc-client.js';
+import { cutSession } from '../cut-stream.js';
 import { CONTROL_STREAM, UPGRADE_HEADER } from '../internal-headers.js';
 import { plainAddress } from '../ip-address.js';
 import {
@@ -22,7 +23,7 @@ export async function openConnection(options: OpenConnectionOptions): Promise<Co
   const session = performServerHandshake(socket, { maxSessionMemory: SESSION_MEMORY_MB, settings: { initialWindowSize: STREAM_WINDOW_BYTES } });
   session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
   const served = serveEdge(session, options);
-  const giveUp = (): void => session.destroy();
+  const giveUp = (): void => cutSession(session, 'the registration was given up');
   const deadline = setTimeout(giveUp, REGISTER_TIMEOUT_MS);
   options.signal?.addEventListener('abort', giveUp);
   try {
@@ -30,7 +31,7 @@ export async function openConnection(options: OpenConnectionOptions): Promise<Co
     const answer = await register(rpc, options, plainAddress(socket.localAddress));
     return new RegisteredConnection(session, served, rpc, answer);
   } catch (error) {
-    session.destroy();
+    cutSession(session, 'the registration failed');
     throw options.signal?.aborted === true ? options.signal.reason : error;
   } finally {
     clearTimeout(deadline);
@@ -46,8 +47,8 @@ interface ServedEdge {
 }
 
 function serveEdge(session: ServerHttp2Session, options: OpenConnectionOptions): ServedEdge {
-  // Every way a session can fail ends in 'close'.
-  session.on('error', () => session.destroy());
+  // 'close' follows, and says as much.
+  session.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => {
     session.once('close', resolve);
   });
@@ -125,6 +126,6 @@ class RegisteredConnection implements ConnectorConnection {
   }
 
   destroy(): void {
-    this.#session.destroy();
+    cutSession(this.#session, 'the connector is gone');
   }
 }

@@ -34,6 +34,8 @@ export interface TunnelRequest {
   readonly headers: readonly Header[];
   /** Ends if all of it came, and else fails with an error: pipe it with `pipeline`, which tells the origin. */
   readonly body: Readable;
+  /** False where the request ended with its headers: `body` is empty then. */
+  readonly hasBody: boolean;
   /** Aborts when the visitor or the edge is gone; nothing needs to be answered then. */
   readonly gone: AbortSignal;
   /** Once: status and the origin's headers, packed as cloudflared packs them (101 becomes 200). Returns the body to write. */

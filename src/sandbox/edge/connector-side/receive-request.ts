@@ -24,6 +24,7 @@ export function receiveRequest(stream: ServerHttp2Stream, headers: IncomingHttpH
     host: headers[':authority'] ?? headers.host ?? '',
     headers: plainHeaders(rawHeaders),
     body: readBody(stream),
+    hasBody: !stream.endAfterHeaders,
     gone: gone.signal,
     respond: (status, originHeaders) => respond(stream, status, originHeaders),
     fail: () => answerOurselves(stream),
