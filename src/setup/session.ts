@@ -47,6 +47,8 @@ export function createSetupSession(given: SetupPorts): SetupSession {
   const stop = new AbortController();
   let active: Active | undefined;
   let last: Promise<unknown> = Promise.resolve();
+  /** One could not take back what it did: it is tried again before the next one uses the staging directory. */
+  let isLeft = false;
 
   const begin = (parameters: SetupParameters, published: boolean, go: (control: SetupControl) => Promise<SetupEnd>): Active => {
     const cancel = new AbortController();
@@ -65,8 +67,11 @@ export function createSetupSession(given: SetupPorts): SetupSession {
     const ended = last.then(() => go(control)).finally(() => {
       if (active === setup) active = undefined;
     });
-    // After `resolve` this comes too late to count.
-    last = ended.then((end) => outcome.reject(errorOf(end)), (thrown: unknown) => outcome.reject(toSupervisorError(thrown)));
+    const note = (end: SetupEnd): void => {
+      isLeft = end.kind === 'failed' && !end.undone;
+      outcome.reject(errorOf(end)); // after `resolve` this comes too late to count
+    };
+    last = ended.then(note, (thrown: unknown) => outcome.reject(toSupervisorError(thrown)));
     const setup: Active = { parameters, cancel, outcome: outcome.promise, ended, published };
     active = setup;
     return setup;
@@ -82,7 +87,7 @@ export function createSetupSession(given: SetupPorts): SetupSession {
         throw new SupervisorError('SETUP_IN_PROGRESS', 'A setup with other parameters is under way.');
       }
       const { outcome } = begin(parameters, false, async (control) => {
-        await settleLeft(ports);
+        if (isLeft) await settleLeft(ports);
         return runSetup(ports, parameters, control);
       });
       return { joined: false, outcome };
@@ -114,8 +119,8 @@ function errorOf(end: SetupEnd): SupervisorError {
 }
 
 /**
- * A setup that could not take back what it did is taken back before the next one uses the staging directory. Where
- * that fails again, it is given up and said: one thing that is left must not keep this machine from being connected.
+ * Tries once more to take back what an earlier setup did. Where that fails again it is given up, and said: one thing
+ * that is left must not keep this machine from being connected.
  */
 async function settleLeft(ports: SetupPorts): Promise<void> {
   const never = new AbortController().signal;
