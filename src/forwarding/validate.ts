@@ -126,15 +126,17 @@ function orderOptions(options: OriginOptions | undefined): OriginOptions | undef
   return Object.keys(ordered).length === 0 ? undefined : ordered;
 }
 
+const PLAIN_NAME = /^[\w$-]{1,64}$/;
+
 function describeShape(error: ZodError, item: unknown): Problem[] {
   return error.issues.flatMap((issue): Problem[] => {
     const field = issue.path.map(String).join('.');
     if (issue.code === 'unrecognized_keys') {
-      const inOptions = issue.path.length > 0;
+      const isOption = issue.path.length > 0;
       return issue.keys.map((key) => ({
-        field: inOptions ? `${field}.${key}` : key,
-        code: inOptions ? 'ORIGIN_OPTION_UNKNOWN' : 'FIELD_UNKNOWN',
-        message: inOptions ? `${field} has no option ${quote(key)}` : `a rule has no field ${quote(key)}`,
+        ...(PLAIN_NAME.test(key) ? { field: isOption ? `${field}.${key}` : key } : {}),
+        code: isOption ? 'ORIGIN_OPTION_UNKNOWN' : 'FIELD_UNKNOWN',
+        message: isOption ? `${field} has no option ${quote(key)}` : `a rule has no field ${quote(key)}`,
       }));
     }
     if (field === '') return [{ code: 'RULE_INVALID', message: `a rule ${issue.message}` }];
