@@ -8,7 +8,7 @@ import { failed } from './recovering.js';
 /**
  * The stopping protocol. A connector gets at most one SIGTERM in its life, since a second one cuts off what is in
  * flight; so it is asked for its readiness first:
- * - ready: SIGTERM, whatever its age;
+ * - ready: SIGTERM, whatever its age; a young one is killed as soon as it is idle, before it registers again;
  * - never ready: SIGKILL;
  * - was ready and is not: somebody else told it to stop, or it lost the edge. No signal: it is watched. If it gets
  *   ready again, nobody told it, and SIGTERM is due; if nothing is in flight and it stays, SIGKILL harms nobody;
@@ -32,7 +32,7 @@ export function drain(machine: Machine, life: Life, how: StopHow, because: Failu
 }
 
 const beginning = (because: Failure | undefined, { now, policy }: Context): Stop => ({
-  step: 'asking', since: now, unregistered: false, deadlineAt: now + policy.stopTimeoutMs, because,
+  step: 'asking', since: now, unregistered: false, young: false, idleSince: undefined, deadlineAt: now + policy.stopTimeoutMs, because,
 });
 
 const killed = (stop: Stop, { now, policy }: Context): Stop => ({ ...stop, step: 'killed', deadlineAt: now + policy.killAgainMs });
@@ -79,16 +79,20 @@ function stepAnswer(machine: Machine, phase: Draining, message: Extract<Message,
   };
   const terminate = (): Step => moveTo(
     machine,
-    probed({ ...stop, step: 'terminated', since: now, unregistered: false, deadlineAt: now + policy.stopTimeoutMs }, UNREGISTERING_PROBES),
+    probed({ ...stop, step: 'terminated', since: now, unregistered: false, young: now - phase.life.since < policy.youngMs, deadlineAt: now + policy.stopTimeoutMs }, UNREGISTERING_PROBES),
     [{ type: 'terminate', id: phase.life.id }],
   );
   const kill = (): Step => moveTo(machine, probed(killed(stop, context)), [{ type: 'kill', id: phase.life.id }]);
   switch (stop.step) {
     case 'killed':
       return stay(machine);
-    case 'terminated':
+    case 'terminated': {
       // No answer in time is no proof: it may be serving still.
-      return moveTo(machine, probed({ ...stop, unregistered: stop.unregistered || answer === 'not-ready' }, UNREGISTERING_PROBES));
+      const unregistered = stop.unregistered || answer === 'not-ready';
+      const idleSince = answer === 'not-ready' && inFlight === 0 ? (stop.idleSince ?? now) : undefined;
+      if (stop.young && idleSince !== undefined && now - idleSince >= policy.idleYoungMs) return kill();
+      return moveTo(machine, probed({ ...stop, unregistered, idleSince }, unregistered ? WATCHED_DRAIN_PROBES : UNREGISTERING_PROBES));
+    }
     case 'asking':
       if (answer === 'ready') return terminate();
       if (!phase.life.everReady) return kill();
@@ -111,10 +115,10 @@ function stepTime(machine: Machine, phase: Draining, context: Context): Step {
   }
   if (!wantsProbe(stop) || life.probing || life.probeAt > context.now) return stay(machine);
   const ask = life.ask + 1;
-  return moveTo(machine, { ...phase, life: { ...life, ask, probing: true } }, [{ type: 'probe', id: life.id, ask, counters: stop.step === 'watched' }]);
+  return moveTo(machine, { ...phase, life: { ...life, ask, probing: true } }, [{ type: 'probe', id: life.id, ask, counters: stop.step === 'watched' || stop.young }]);
 }
 
-const wantsProbe = (stop: Stop): boolean => stop.step === 'watched' || (stop.step === 'terminated' && !stop.unregistered);
+const wantsProbe = (stop: Stop): boolean => stop.step === 'watched' || (stop.step === 'terminated' && (stop.young || !stop.unregistered));
 
 export function drainingDueAt(phase: Draining): number {
   const { life, stop } = phase;

@@ -56,6 +56,10 @@ export interface Stop {
   readonly step: 'asking' | 'terminated' | 'watched' | 'killed';
   readonly since: number;
   readonly unregistered: boolean;
+  /** It got its SIGTERM before it had made all its connections. */
+  readonly young: boolean;
+  /** Since when it has been unregistered with nothing in flight, at every look; undefined while it is not. */
+  readonly idleSince: number | undefined;
   readonly deadlineAt: number;
   /** What its end means; undefined: that it is over. */
   readonly because: Failure | undefined;

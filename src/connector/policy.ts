@@ -5,7 +5,10 @@ export interface Policy {
   readonly backoffCapMs: number;
   /** Up to this level of decayed failures a restart is immediate: one failure is, two in a row are not. */
   readonly immediateUpToLevel: number;
-  /** Serving this long halves what is remembered of earlier failures. */
+  /**
+   * Serving this long halves what is remembered of earlier failures. So one that served for a few seconds starts
+   * afresh, and one that dies as soon as it is ready waits up to the cap.
+   */
   readonly failureHalfLifeMs: number;
   /** No more starts than `barrenStarts` in any `barrenWindowMs` while none of them gets ready. */
   readonly barrenStarts: number;
@@ -38,6 +41,13 @@ export interface Policy {
   readonly stopTimeoutMs: number;
   /** An unregistered connector with nothing in flight that did not end in this time is killed: nobody told it to. */
   readonly idleUnregisteredMs: number;
+  /**
+   * A connector that is told to end before it has made all its connections (one a second) makes the others all the
+   * same, and lets go of each at once; for those moments visitors get its old rules. One this young is killed as soon
+   * as it has been unregistered and idle for `idleYoungMs`.
+   */
+  readonly youngMs: number;
+  readonly idleYoungMs: number;
   /** A killed process that is still there is killed again. */
   readonly killAgainMs: number;
   /** `verify` gives up. A dead resolver alone costs cloudflared 30 s. */
@@ -52,7 +62,7 @@ export const DEFAULT_POLICY: Policy = {
   backoffBaseMs: 1_000,
   backoffCapMs: 60_000,
   immediateUpToLevel: 1.5,
-  failureHalfLifeMs: 5_000,
+  failureHalfLifeMs: 2_000,
   barrenStarts: 5,
   barrenWindowMs: 60_000,
   slowRetryMs: 120_000,
@@ -70,6 +80,8 @@ export const DEFAULT_POLICY: Policy = {
   readyProbeMs: 5_000,
   stopTimeoutMs: DEFAULT_GRACE_MS + STOP_MARGIN_MS,
   idleUnregisteredMs: 3_500,
+  youngMs: 3_500,
+  idleYoungMs: 100,
   killAgainMs: 5_000,
   readyTimeoutMs: 60_000,
 };
