@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClientHttp2Stream } from 'node:http2';
-import { cutStream } from './cut-stream.js';
+import { cutStreamSoon } from './cut-stream.js';
 import { deliverAnswer } from './deliver-answer.js';
 import { answerWithError, EDGE_ERRORS } from './error-page.js';
 import { awaitAnswer } from './tunnel-answer.js';
@@ -21,7 +21,7 @@ export function carryRequest(request: IncomingMessage, response: ServerResponse,
   }
   const leave = (): void => {
     // The visitor hung up: the origin need not go on.
-    if (!response.writableFinished) cutStream(stream, 'the visitor hung up');
+    if (!response.writableFinished) cutStreamSoon(stream, 'the visitor hung up');
   };
   response.once('close', leave);
   if (!bodiless) sendBody(request, stream);

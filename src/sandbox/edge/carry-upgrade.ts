@@ -2,7 +2,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import { type ClientHttp2Stream, constants } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { OpenStream } from './carry-request.js';
-import { cameWhole, cutStream } from './cut-stream.js';
+import { cameWhole, cutStreamSoon } from './cut-stream.js';
 import { deliverAnswer } from './deliver-answer.js';
 import { answerWithError, EDGE_ERRORS } from './error-page.js';
 import { awaitAnswer, type OriginAnswer, type TunnelAnswer } from './tunnel-answer.js';
@@ -17,7 +17,7 @@ export function carryWebSocket(request: IncomingMessage, socket: Socket, open: O
   }
   socket.once('close', (hadError) => {
     // A visitor who ended in order has been told on by the pipe; one who vanished has not.
-    if (hadError || !socket.readableEnded) cutStream(stream, 'the visitor hung up');
+    if (hadError || !socket.readableEnded) cutStreamSoon(stream, 'the visitor hung up');
   });
   awaitAnswer(stream, (answer) => {
     if (socket.destroyed) return;

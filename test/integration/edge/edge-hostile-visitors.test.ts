@@ -34,7 +34,7 @@ describe('visitors that do not behave', () => {
     expect(await visit(port, '/')).toMatchObject({ outcome: 'whole', status: 200, body: Buffer.from('ok') });
   };
 
-  const token = fc.string({ unit: fc.constantFrom(...'abcXYZ-_019!#$%&*.^`|~'), minLength: 1, maxLength: 12 });
+  const token = fc.string({ unit: fc.constantFrom(...'abcXYZ-_019!#$%&*.^`|~'.split('')), minLength: 1, maxLength: 12 });
   const value = fc.string({ unit: fc.oneof(fc.integer({ min: 0x20, max: 0x7e }), fc.integer({ min: 0x80, max: 0xff })).map((code) => String.fromCodePoint(code)), maxLength: 30 });
   const name = fc.oneof(token, fc.constantFrom('__proto__', 'constructor', 'cookie', 'user-agent', 'authorization', 'content-type', 'te', 'upgrade', 'connection', 'host', 'x-forwarded-for', 'cdn-loop', 'cf-ray'));
 

@@ -111,7 +111,8 @@ function answer(name: string, request: IncomingMessage, response: ServerResponse
       response.write('begun');
       return;
     case '/early':
-      response.writeHead(413).end('too much');
+      response.writeHead(413);
+      sendZeroes(response, size);
       return;
     case '/empty':
       response.writeHead(204).end();

@@ -30,7 +30,7 @@ export interface TunnelRequest {
   readonly path: string;
   /** Of the Host header. */
   readonly host: string;
-  /** Without pseudo headers; Host is not among them. */
+  /** Names in lower case, as HTTP/2 has them; Host is not among them. */
   readonly headers: readonly Header[];
   /** Ends if all of it came, and else fails with an error: pipe it with `pipeline`, which tells the origin. */
   readonly body: Readable;

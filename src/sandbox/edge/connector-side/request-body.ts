@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { PassThrough, type Readable } from 'node:stream';
+import { closeStreamSoon } from '../cut-stream.js';
 
 /**
  * The body of a request as a stream that ends only if the whole body came, and else fails: Node ends an HTTP/2
@@ -11,7 +12,7 @@ export function readBody(stream: ServerHttp2Stream): Readable {
   // As Go's server does when its handler returns: what the visitor still sends is not wanted any more.
   stream.once('finish', () => {
     discarded = !stream.readableEnded;
-    if (discarded) stream.close(constants.NGHTTP2_NO_ERROR);
+    if (discarded) closeStreamSoon(stream);
   });
   const settle = (): void => {
     if (stream.readableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR && !discarded) body.end();
