@@ -9,7 +9,7 @@ import { planChange, type Plan } from './plan.js';
 import { renderConfig } from './render.js';
 import { resolveRules } from './resolve.js';
 import { makeRevision, type RevisionContent } from './revision-content.js';
-import { replaceRules, storedRules } from './rules-edit.js';
+import { replaceRules, storedRules, type StoredRules } from './rules-edit.js';
 import { validateRules, type ValidatedRules, type ValidateOptions } from './validate.js';
 
 /** All of an apply that changes nothing: from the request to the plan. */
@@ -64,7 +64,20 @@ interface Validated {
 async function validateRequest(request: ChangeRequest, current: Revision | undefined, tunnel: TunnelIdentity, ports: ApplyPorts): Promise<Validated> {
   const stored = storedRules(current);
   const zone = tunnel.domain;
-  const asked: ValidateOptions = { zone, outsideZone: 'refuse', stored, fileExists: ports.fileExists };
+  if (request.kind === 'edit' || request.kind === 'replace') return validateAsked(request, stored, { zone, fileExists: ports.fileExists });
+  const { rules, setAside } = request.kind === 'rollback' ? storedRules(await findRevision(request.revision, current, ports)) : stored;
+  // What was stored once is not refused for having been stored: the zone may have changed, a file may be gone.
+  const validated = await validateRules([...rules, ...setAside], { zone, outsideZone: 'set-aside', maxRules: Number.POSITIVE_INFINITY });
+  return { validated, setAside: validated.setAside };
+}
+
+/** What somebody asks for now, and so has to be right in all. */
+export async function validateAsked(
+  request: Extract<ChangeRequest, { readonly kind: 'edit' | 'replace' }>,
+  stored: StoredRules,
+  { zone, fileExists }: Pick<ValidateOptions, 'zone' | 'fileExists'>,
+): Promise<Validated> {
+  const asked: ValidateOptions = { zone, outsideZone: 'refuse', stored, ...(fileExists === undefined ? {} : { fileExists }) };
   if (request.kind === 'edit') {
     const edited = request.edit(stored);
     const validated = await validateRules(edited.rules, asked).catch((error: unknown) => {
@@ -72,19 +85,9 @@ async function validateRequest(request: ChangeRequest, current: Revision | undef
     });
     return { validated, setAside: edited.setAside };
   }
-  if (request.kind === 'replace') {
-    const edited = replaceRules(request.rules, { keepSetAside: request.keepSetAside ?? false })(stored);
-    const validated = await validateRules(edited.rules, { ...asked, setAside: stored.setAside });
-    return { validated, setAside: [...validated.setAside, ...edited.setAside] };
-  }
-  const { rules, setAside } = request.kind === 'rollback' ? storedRules(await findRevision(request.revision, current, ports)) : stored;
-  return revalidate([...rules, ...setAside], zone);
-}
-
-/** What was stored once is not refused for having been stored: the zone may have changed, a file may be gone. */
-async function revalidate(rules: readonly ForwardingRule[], zone: string): Promise<Validated> {
-  const validated = await validateRules(rules, { zone, outsideZone: 'set-aside', maxRules: Number.POSITIVE_INFINITY });
-  return { validated, setAside: validated.setAside };
+  const edited = replaceRules(request.rules, { keepSetAside: request.keepSetAside ?? false })(stored);
+  const validated = await validateRules(edited.rules, { ...asked, setAside: stored.setAside });
+  return { validated, setAside: [...validated.setAside, ...edited.setAside] };
 }
 
 async function findRevision(asked: number | undefined, current: Revision | undefined, ports: ApplyPorts): Promise<Revision> {

@@ -65,16 +65,18 @@ export async function resolveRules(rules: ValidatedRules, resolver: AddressResol
     }
     return { valid, status: 'live', service: `${destination.scheme}://${bracketHost(answer.address)}:${destination.port}`, address: answer.address };
   });
-  const recorded = [...addresses].flatMap(([deviceId, answer]) => (answer.kind === 'found' ? [record(deviceId, answer, options)] : []));
+  const before = new Map(options.recorded.map((entry) => [entry.deviceId, entry]));
+  const recorded = [...addresses].flatMap(([deviceId, answer]) => (answer.kind === 'found' ? [record(deviceId, answer, before.get(deviceId), options.now)] : []));
   return { zone: rules.zone, rules: resolvedRules, addresses: recorded, warnings } as unknown as ResolvedRules;
 }
 
 type Found = Extract<DeviceAddress, { readonly kind: 'found' }>;
 
-function record(deviceId: string, answer: Found, options: ResolveOptions): RecordedAddress {
-  const before = options.recorded.find((entry) => entry.deviceId === deviceId && entry.address === answer.address);
-  const mac = answer.mac ?? before?.mac;
-  return { deviceId, address: answer.address, mac, at: before !== undefined && answer.source === 'last-known' ? before.at : options.now };
+/** An address that is only remembered keeps its MAC and the time when it was seen. */
+function record(deviceId: string, answer: Found, before: RecordedAddress | undefined, now: string): RecordedAddress {
+  const remembered = before?.address === answer.address ? before : undefined;
+  const at = answer.source === 'last-known' ? remembered?.at : undefined;
+  return { deviceId, address: answer.address, mac: answer.mac ?? remembered?.mac, at: at ?? now };
 }
 
 /** An address belongs to one device, and is one that a container can have. */

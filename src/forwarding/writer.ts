@@ -1,9 +1,9 @@
 import type { Random } from '../core/clock.js';
-import { SupervisorError, type ErrorCode } from '../core/errors.js';
+import { SupervisorError, toSupervisorError } from '../core/errors.js';
 import { applyChange, type ApplyRun } from './apply.js';
 import { DEFAULT_LIMITS, type ApplyPorts, type ChangeOptions, type ChangeOutcome, type ChangeRequest, type WithdrawnAddress } from './change.js';
+import { applyGroup, type GroupedChange, type RuleChange } from './change-group.js';
 import { recoverForwarding, type Recovery } from './recover.js';
-import { validateRules } from './validate.js';
 import { applyWithdrawal } from './withdraw.js';
 import { WriterQueue, type Turn } from './writer-queue.js';
 import { YieldWindow } from './yield-window.js';
@@ -26,21 +26,14 @@ export interface ForwardingWriter {
   stop(): Promise<void>;
 }
 
-interface Replacement {
-  readonly request: Extract<ChangeRequest, { readonly kind: 'replace' }>;
-  readonly options: ChangeOptions;
-  readonly resolve: (outcome: ChangeOutcome) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 export function createWriter(ports: ApplyPorts, random: Random): ForwardingWriter {
   const limits = { ...DEFAULT_LIMITS, ...ports.limits };
   const queue = new WriterQueue(limits.maxWaiting);
   const { window } = queue;
   /** Those that the running change has to hear of, should it plan anew. */
   let withdrawn: WithdrawnAddress[] = [];
-  /** The last in the queue, if it is nothing but replacements of all rules. */
-  let lastReplacements: Replacement[] | undefined;
+  /** The last in the queue, if it is nothing but changes of rules that can be applied together. */
+  let lastGroup: GroupedChange[] | undefined;
   let waitingRefresh: { readonly reason: string; readonly outcome: Promise<ChangeOutcome> } | undefined;
 
   const apply = (turn: Turn, request: ChangeRequest, options: ChangeOptions): Promise<ChangeOutcome> =>
@@ -66,22 +59,22 @@ export function createWriter(ports: ApplyPorts, random: Random): ForwardingWrite
       .finally(() => signal?.removeEventListener('abort', giveUp));
   };
 
-  const replaceAll = (request: Replacement['request'], options: ChangeOptions): Promise<ChangeOutcome> =>
+  const joinGroup = (request: RuleChange, options: ChangeOptions): Promise<ChangeOutcome> =>
     new Promise<ChangeOutcome>((resolve, reject) => {
-      const one: Replacement = { request, options, resolve, reject };
-      if (lastReplacements !== undefined && lastReplacements.length < limits.maxWaiting) {
-        lastReplacements.push(one);
+      const change: GroupedChange = { request, options, resolve, reject };
+      if (lastGroup !== undefined && lastGroup.length < limits.maxWaiting && lastGroup[0]?.options.reason === options.reason) {
+        lastGroup.push(change);
         return;
       }
-      const group = [one];
-      lastReplacements = group;
+      const group = [change];
+      lastGroup = group;
       queue
         .run(async (turn) => {
-          if (lastReplacements === group) lastReplacements = undefined;
-          await applyLatest(group, (last) => apply(turn, last.request, last.options), ports);
+          if (lastGroup === group) lastGroup = undefined;
+          await applyGroup(group, (one, how) => apply(turn, one, how), ports);
         })
         .catch((error: unknown) => {
-          if (lastReplacements === group) lastReplacements = undefined;
+          if (lastGroup === group) lastGroup = undefined;
           for (const { reject: refuse } of group) refuse(error);
         });
     });
@@ -91,9 +84,9 @@ export function createWriter(ports: ApplyPorts, random: Random): ForwardingWrite
       return applyChange(request, options, { ports, limits, window: new YieldWindow(), withdrawn: [], interrupt: NEVER, onNoReturn: () => {} });
     }
     const isPlain = options.ifRevision === undefined && options.signal === undefined && options.takeover !== true;
-    if (request.kind === 'replace' && isPlain) return replaceAll(request, options);
+    if ((request.kind === 'edit' || request.kind === 'replace') && isPlain) return joinGroup(request, options);
     if (request.kind === 'refresh' && isPlain && waitingRefresh?.reason === options.reason) return waitingRefresh.outcome;
-    lastReplacements = undefined;
+    lastGroup = undefined;
     if (request.kind !== 'refresh' || !isPlain) return enqueue(request, options);
     const outcome = enqueue(request, options, () => {
       waitingRefresh = undefined;
@@ -103,7 +96,7 @@ export function createWriter(ports: ApplyPorts, random: Random): ForwardingWrite
   };
 
   const runExclusive = <T>(work: (interrupt: AbortSignal) => Promise<T>): Promise<T> => {
-    lastReplacements = undefined;
+    lastGroup = undefined;
     return queue.run((turn) =>
       turn.attempt((interrupt, onNoReturn) => {
         onNoReturn();
@@ -134,44 +127,15 @@ async function recoverAll(run: Omit<ApplyRun, 'onNoReturn'>, random: Random): Pr
   const recoveries: Recovery[] = [];
   for (const record of (await run.ports.journals.unfinished()).toReversed()) {
     if (record.header.kind !== 'forwarding' || run.interrupt.aborted) continue;
-    const recovery = await recoverForwarding(record, run, random);
+    const recovery = await recoverForwarding(record, run, random).catch((error: unknown) => unreadable(record.header.change, error, run.ports));
     if (recovery !== undefined) recoveries.push(recovery);
   }
   return recoveries;
 }
 
-/**
- * Several lists that each replace all rules, one after another: the last one is what remains, so it alone is applied.
- * The earlier askers get its outcome, or what is wrong with their own list. Where it is wrong, the one before it counts.
- */
-async function applyLatest(group: readonly Replacement[], apply: (one: Replacement) => Promise<ChangeOutcome>, ports: ApplyPorts): Promise<void> {
-  for (let last = group.length - 1; last >= 0; last -= 1) {
-    const one = group[last];
-    if (one === undefined) continue;
-    try {
-      const outcome = await apply(one);
-      one.resolve(outcome);
-      await Promise.all(group.slice(0, last).map((earlier) => answerSuperseded(earlier, outcome, ports)));
-      return;
-    } catch (error) {
-      one.reject(error);
-      if (error instanceof SupervisorError && REFUSED.has(error.code)) continue;
-      // Nothing wrong with the list: what keeps the last one from being published keeps the others too.
-      for (const earlier of group.slice(0, last)) earlier.reject(error);
-      return;
-    }
-  }
-}
-
-const REFUSED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['FORWARDING_INVALID', 'DNS_CONFLICT', 'CONFIG_REFUSED']);
-
-async function answerSuperseded({ request, resolve, reject }: Replacement, outcome: ChangeOutcome, { tunnel, revisions, fileExists }: ApplyPorts): Promise<void> {
-  const superseded = { code: 'CHANGE_SUPERSEDED', message: 'Before these rules were applied they were replaced by later ones, which are what is published' };
-  try {
-    const zone = tunnel()?.domain ?? '';
-    await validateRules(request.rules, { zone, outsideZone: 'refuse', setAside: revisions.current()?.setAside ?? [], fileExists });
-    resolve({ ...outcome, warnings: [...outcome.warnings, superseded] });
-  } catch (error) {
-    reject(error);
-  }
+/** One journal that nobody can go on with does not keep the others from being recovered. */
+function unreadable(change: string, error: unknown, { emit }: ApplyPorts): Recovery {
+  const recovery: Recovery = { change, outcome: 'failed', message: toSupervisorError(error).message };
+  emit('journal.recovered', recovery);
+  return recovery;
 }

@@ -257,10 +257,49 @@ describe('rapid changes', () => {
     expect(calls).toEqual(['dns.plan']);
   });
 
+  test('of single rules are applied together, each asker answered', async () => {
+    const world = new World();
+    const { writer, calls } = startSupervisor(world);
+    const add = (name: string, port = 1) => writer.submit({ kind: 'edit', edit: addRule(rule(name, port), { replace: false }) }, USER);
+    const results = await Promise.allSettled([
+      add('a'), add('B'), add('c', 99999), add('a', 2),
+      writer.submit({ kind: 'edit', edit: removeRule({ hostname: 'b.example.com' }) }, USER),
+      writer.submit({ kind: 'edit', edit: removeRule({ hostname: 'nobody.example.com' }) }, USER),
+      add('d'),
+    ]);
+    expect(results.map((result) => (result.status === 'fulfilled' ? result.value.outcome : (result.reason as SupervisorError).code))).toEqual(['applied', 'applied', 'FORWARDING_INVALID', 'RULE_EXISTS', 'applied', 'RULE_UNKNOWN', 'applied']);
+    expect(results[2]).toMatchObject({ reason: { problems: [{ rule: 0, field: 'destination' }] } });
+    expect(stored(world)).toEqual(['a.example.com http://localhost:1', 'd.example.com http://localhost:1']);
+    expect(calls.filter((name) => name === 'connectors.start')).toHaveLength(1);
+    expect(world.committed).toBe(1);
+  });
+
+  test('with one name that is taken: the others are published', async () => {
+    const world = new World();
+    world.records.set('b.example.com', '192.0.2.7');
+    const { writer } = startSupervisor(world);
+    const results = await Promise.allSettled(['a', 'b', 'c'].map((name) => writer.submit({ kind: 'edit', edit: addRule(rule(name), { replace: false }) }, USER)));
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(results[1]).toMatchObject({ reason: { code: 'DNS_CONFLICT' } });
+    expect(stored(world)).toEqual(['a.example.com http://localhost:1', 'c.example.com http://localhost:1']);
+  });
+
+  test('that fail together are told so, each', async () => {
+    const world = new World();
+    const { writer, calls } = startSupervisor(world, {
+      intercept: (name) => {
+        if (name === 'connectors.verify') throw new SupervisorError('EDGE_UNREACHABLE', 'away');
+      },
+    });
+    const results = await Promise.allSettled(['a', 'b', 'c'].map((name) => writer.submit({ kind: 'edit', edit: addRule(rule(name), { replace: false }) }, USER)));
+    for (const result of results) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'EDGE_UNREACHABLE' } });
+    expect(calls.filter((name) => name === 'connectors.start')).toHaveLength(1);
+  });
+
   test('more than may wait are refused', async () => {
     const world = new World();
     const { writer } = startSupervisor(world, { limits: { maxWaiting: 3 } });
-    const add = (name: string) => writer.submit({ kind: 'edit', edit: addRule(rule(name), { replace: false }) }, USER);
+    const add = (name: string) => writer.submit({ kind: 'edit', edit: addRule(rule(name), { replace: false }) }, { reason: name });
     const results = await Promise.allSettled(['a', 'b', 'c', 'd', 'e', 'f'].map(add));
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected', 'rejected']);
     expect(results.at(-1)).toMatchObject({ reason: { code: 'DAEMON_BUSY' } });
