@@ -166,6 +166,8 @@ export interface SetupPorts {
   readonly publish: Publish;
   /** Resolves when the connectors that publishing replaced have ended: until then their tunnel must stay. */
   readonly drained: (signal: AbortSignal) => Promise<void>;
+  /** Removes `<tunnel id>.json`: no connector of ours runs that tunnel any more. Idempotent. */
+  readonly removeCredentials: (tunnelId: string) => Promise<void>;
   readonly journals: JournalStore;
   readonly emit: Emit;
   readonly clock: Clock;

@@ -11,26 +11,28 @@ import type { CloudflareAccount, InstalledTunnel, SetupPorts } from './ports.js'
 const DRAIN_TIMEOUT_MS = 240_000;
 const DELETE_TIMEOUT_MS = 60_000;
 
-export type RetirePorts = Pick<SetupPorts, 'staging' | 'openAccount' | 'retired' | 'drained' | 'clock'>;
+export type RetirePorts = Pick<SetupPorts, 'staging' | 'openAccount' | 'retired' | 'drained' | 'removeCredentials' | 'clock'>;
 
 /**
- * After the new tunnel serves: deletes the old one, if we made it and nothing else is connected to it. Our records in
- * the old zone went with the publishing, or are owed; its certificate stays for as long as they are.
+ * After the new tunnel serves: deletes the old one, if we made it and nothing else is connected to it, and forgets its
+ * credentials. Our records in the old zone went with the publishing, or are owed; its certificate stays for as long as
+ * they are.
  */
 export async function retirePrevious(ports: RetirePorts, signal: AbortSignal): Promise<readonly Warning[]> {
   const [previous, staged] = await Promise.all([ports.staging.readPrevious(), ports.staging.readTunnel()]);
   if (previous === undefined || staged === undefined) return [];
-  const warnings = previous.identity.id === staged.identity.id ? [] : await deletePrevious(ports, previous, staged.identity, signal);
+  const warnings = previous.identity.id === staged.identity.id ? [] : await retireTunnel(ports, previous, staged.identity, signal);
   await ports.retired.prune();
   return warnings;
 }
 
-async function deletePrevious(ports: RetirePorts, previous: InstalledTunnel, next: TunnelIdentity, signal: AbortSignal): Promise<readonly Warning[]> {
+async function retireTunnel(ports: RetirePorts, previous: InstalledTunnel, next: TunnelIdentity, signal: AbortSignal): Promise<readonly Warning[]> {
   const { identity } = previous;
-  if (!identity.madeByUs || identity.joined) return [];
   try {
     // What is in flight over the old tunnel ends before it goes.
     await withDeadline(ports.clock, DRAIN_TIMEOUT_MS, signal, (inTime) => ports.drained(inTime));
+    await ports.removeCredentials(identity.id);
+    if (!identity.madeByUs || identity.joined) return [];
     const account = await openPrevious(ports, previous, next);
     if (account === undefined) return [left(identity, 'its certificate is lost')];
     return await withDeadline(ports.clock, DELETE_TIMEOUT_MS, signal, async (inTime) => {

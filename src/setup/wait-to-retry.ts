@@ -16,15 +16,14 @@ export interface RetryWait {
   readonly interrupt: AbortSignal;
 }
 
-/** For a change that is being finished: waits where what failed will pass, longer each time. False: it is to be undone. */
+/** For a change that is being finished: waits where what failed may pass, longer each time. False: it is to be undone. */
 export async function waitToRetry({ clock, cancel, interrupt }: RetryWait, error: SupervisorError, attempt: number): Promise<boolean> {
   if (!PASSING.has(error.code)) return false;
   const signal = cancel === undefined ? interrupt : AbortSignal.any([cancel, interrupt]);
   try {
     await clock.sleep(Math.min(LONGEST_DELAY_MS, 1_000 * 2 ** attempt), signal);
   } catch {
-    // The next attempt notices that the daemon stops, and leaves everything as it is.
-    return interrupt.aborted;
+    // The next attempt notices at once, and ends with the reason: of the canceller, or of the daemon that stops.
   }
   return true;
 }

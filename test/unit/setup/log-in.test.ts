@@ -23,8 +23,8 @@ function createLogin(runs: readonly Run[]): Login & { readonly started: () => nu
       const run = runs[Math.min(count, runs.length - 1)];
       count += 1;
       if (run?.url !== undefined) onUrl(run.url);
-      if (run?.ends instanceof Error) throw run.then;
-      if (run?.ends !== undefined) return run.then;
+      if (run?.ends instanceof Error) throw run.ends;
+      if (run?.ends !== undefined) return run.ends;
       return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
     },
   };
