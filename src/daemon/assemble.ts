@@ -66,7 +66,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
   });
   const drained = (signal: AbortSignal): Promise<void> => waitUntilDrained(connectors, log, signal);
 
-  const copies = createCopies({ sources: [createConfigCopy(paths), ...(extras.portacode?.copies ?? [])], hashes: state.copyHashes, emit, clock });
+  const copies = createCopies({ sources: [createConfigCopy(paths), ...(extras.portacode?.copies ?? [])], hashes: state.copyHashes, revisions: state.revisions, emit, clock });
   const writer = createWriter(
     {
       revisions: state.revisions,
@@ -103,6 +103,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
     nameSource: async () => ({ recordedName: state.tunnel()?.name ?? (await extras.portacode?.recordedTunnelName()), hostname: hostname(), machineTag: machineTag() }),
     publish,
     drained,
+    removeCredentials: (tunnelId) => removeDurably(paths.credentials(tunnelId)),
     journals: state.journals,
     emit,
     clock,

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../core/clock.js';
 import { toSupervisorError } from '../core/errors.js';
-import type { Emit } from '../core/events.js';
+import type { Emit, EventData } from '../core/events.js';
 import type { Revision } from '../core/revision.js';
 import type { ForwardingWriter } from '../forwarding/writer.js';
-import type { Copies } from '../forwarding/ports.js';
+import type { Copies, RevisionStore } from '../forwarding/ports.js';
 import type { BasePaths } from '../host/base-paths.js';
 import type { Copy, CopyHashes } from '../state/copy-hashes.js';
 import { setAside } from '../state/set-aside.js';
@@ -30,6 +30,7 @@ export function createConfigCopy(paths: BasePaths): CopySource {
 export interface CopiesParts {
   readonly sources: readonly CopySource[];
   readonly hashes: CopyHashes;
+  readonly revisions: Pick<RevisionStore, 'current'>;
   readonly emit: Emit;
   readonly clock: Clock;
 }
@@ -44,26 +45,31 @@ export interface KeptCopies extends Copies {
   remove(remove: (path: string) => Promise<void>): Promise<void>;
 }
 
-export function createCopies({ sources, hashes, emit, clock }: CopiesParts): KeptCopies {
+interface TakenIn {
+  /** It has to be written anew. */
+  readonly behind: boolean;
+  readonly told?: EventData['copy.edited'];
+}
+
+export function createCopies({ sources, hashes, revisions, emit, clock }: CopiesParts): KeptCopies {
   const writeAll = async (revision: Revision): Promise<void> => {
     await hashes.write(await Promise.all(sources.map((source) => source.render(revision))), revision.revision);
   };
 
-  /** Tells whether it has to be written anew. */
-  const takeInOne = async (source: CopySource, current: Revision | undefined, writer: Pick<ForwardingWriter, 'submit'>): Promise<boolean> => {
+  const takeInOne = async (source: CopySource, current: Revision | undefined, writer: Pick<ForwardingWriter, 'submit'>): Promise<TakenIn> => {
     const state = await hashes.check(source.path);
-    if (state.kind === 'current') return false;
-    if (state.kind === 'missing' || state.kind === 'stale') return true;
+    if (state.kind === 'current') return { behind: false };
+    if (state.kind === 'missing' || state.kind === 'stale') return { behind: true };
     try {
       if (current === undefined) throw new Error('nothing is published that it could be a copy of');
       const rules = await source.readRules(state.content, current);
       const { outcome } = await writer.submit({ kind: 'replace', rules, keepSetAside: true }, { reason: 'copy-edited' });
-      emit('copy.edited', { file: source.path, outcome: 'applied', message: outcome === 'applied' ? 'What was changed in it is published now.' : 'It says the same as before.' });
-      return outcome !== 'applied';
+      const message = outcome === 'applied' ? 'What was changed in it is published now.' : 'It says the same as before.';
+      return { behind: outcome !== 'applied', told: { file: source.path, outcome: 'applied', message } };
     } catch (error) {
       const aside = await setAside(source.path, 'edited', clock.now());
-      emit('copy.edited', { file: source.path, outcome: 'set-aside', message: `${toSupervisorError(error).message}. It stands beside it as ${aside ?? 'nothing: it is gone'}.` });
-      return true;
+      const message = `${toSupervisorError(error).message}. It stands beside it as ${aside ?? 'nothing: it is gone'}.`;
+      return { behind: true, told: { file: source.path, outcome: 'set-aside', message } };
     }
   };
 
@@ -73,9 +79,11 @@ export function createCopies({ sources, hashes, emit, clock }: CopiesParts): Kep
       return [];
     },
     takeIn: async (current, writer) => {
-      let behind = false;
-      for (const source of sources) behind = (await takeInOne(source, current, writer)) || behind;
-      if (behind && current !== undefined) await writeAll(current);
+      const taken: TakenIn[] = [];
+      for (const source of sources) taken.push(await takeInOne(source, current, writer));
+      const now = current === undefined ? undefined : (revisions.current() ?? current);
+      if (now !== undefined && taken.some(({ behind }) => behind)) await writeAll(now);
+      for (const { told } of taken) if (told !== undefined) emit('copy.edited', told);
     },
     remove: async (remove) => {
       for (const { path } of sources) await remove(path);

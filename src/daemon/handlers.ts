@@ -67,7 +67,7 @@ export function createHandlers(given: HandlerParts): Handlers {
       return Promise.resolve({ revision: current?.revision ?? 0, ...storedRules(current), views: status().rules });
     },
     replaceForwarding: ({ rules, ...asked }, call) => change({ kind: 'replace', rules }, 'user', asked, call),
-    addRule: ({ takeover, dryRun, replace = false, ...rule }, call) => change({ kind: 'edit', edit: addRule(rule, { replace }) }, 'user', { ...(takeover === undefined ? {} : { takeover }), ...(dryRun === undefined ? {} : { dryRun }) }, call),
+    addRule: ({ takeover, dryRun, replace = true, ...rule }, call) => change({ kind: 'edit', edit: addRule(rule, { replace }) }, 'user', { ...(takeover === undefined ? {} : { takeover }), ...(dryRun === undefined ? {} : { dryRun }) }, call),
     removeRule: ({ dryRun, ...target }, call) => change({ kind: 'edit', edit: removeRule(target) }, 'user', dryRun === undefined ? {} : { dryRun }, call),
     rollback: ({ revision, ...asked }, call) => change({ kind: 'rollback', ...(revision === undefined ? {} : { revision }) }, 'rollback', asked, call),
     listRevisions: async () => {

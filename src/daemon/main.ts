@@ -83,7 +83,7 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
 
   const state = await openState(places.paths, log.emit, clock);
   const parts = assembleParts(context, log, state, extras);
-  const recovery = recoverAtStart(parts, state);
+  const recovery = recoverAtStart(parts, state, log.emit);
   const status = () =>
     projectStatus({
       daemon: { pid: process.pid, version, startedAt, user: identity.name, baseDir: places.baseDir, stateDir: places.stateDir, socket: places.socket, cloudflared: parts.binary.last() ?? null },

@@ -1,3 +1,5 @@
+import { toSupervisorError } from '../core/errors.js';
+import type { Emit } from '../core/events.js';
 import { recoverDisconnect } from '../setup/disconnect.js';
 import type { DisconnectStep } from '../setup/disconnect-steps.js';
 import type { JournalRecord } from '../transaction/ports.js';
@@ -15,7 +17,7 @@ export interface Recovery {
  * What a starting daemon does before it takes any change. All of it is put into the writer's queue at once, so that
  * whoever speaks to the socket in the meantime waits behind it.
  */
-export function recoverAtStart(parts: Parts, state: State): Recovery {
+export function recoverAtStart(parts: Parts, state: State, emit: Emit): Recovery {
   const { writer, connectors, setup, copies } = parts;
   const serving = writer.runExclusive(async () => {
     await connectors.adoptOrphans();
@@ -30,7 +32,11 @@ export function recoverAtStart(parts: Parts, state: State): Recovery {
     await forwarding;
     await disconnects;
     setup.recover(await state.journals.unfinished());
-    await copies.takeIn(state.tunnel() === undefined ? undefined : state.revisions.current(), writer);
+    // A copy that cannot be written, on a full disk, is no reason to stop serving.
+    await copies.takeIn(state.tunnel() === undefined ? undefined : state.revisions.current(), writer).catch((error: unknown) => {
+      const { code, message } = toSupervisorError(error);
+      emit('daemon.warned', { code, message });
+    });
   };
   const settled = settle();
   // Each is looked at by who waits for it; none goes unseen because another failed first.
