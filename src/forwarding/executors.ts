@@ -1,11 +1,12 @@
 import { DeadlineReached, withDeadline } from '../core/deadline.js';
 import type { DnsChange, Warning } from '../core/dns.js';
 import { SupervisorError } from '../core/errors.js';
+import type { IngressRule } from '../core/ingress.js';
 import { tunnelTarget } from '../core/tunnel.js';
 import { orAbandon } from '../transaction/abandon.js';
 import { nothingToUndo, type Executor, type Executors } from '../transaction/executors.js';
 import type { ApplyLimits, ApplyPorts, WithdrawnAddress } from './change.js';
-import type { ConnectorHandle, IngressRule } from './ports.js';
+import type { ConnectorHandle } from './ports.js';
 import { hostnamesOf, type RevisionContent } from './revision-content.js';
 import type { ForwardingStep } from './steps.js';
 import { readStoredIngress } from './stored-ingress.js';

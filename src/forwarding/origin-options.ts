@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { durationSeconds } from './duration.js';
+import { durationSeconds } from '../core/duration.js';
 
 /**
  * The shape of a rule as it arrives, with cloudflared's own keys and value shapes of `originRequest`. Every message

@@ -1,15 +1,9 @@
 import type { DnsChange, DnsPlan, Warning } from '../core/dns.js';
+import type { IngressRule } from '../core/ingress.js';
 import type { Revision } from '../core/revision.js';
 import type { DeviceAddress } from '../core/rule.js';
 
-/** One rule of cloudflared's configuration, as rendered and as its `/config` shows it. */
-export interface IngressRule {
-  readonly hostname?: string;
-  /** RE2, anchored. */
-  readonly path?: string;
-  readonly service: string;
-  readonly originRequest?: Readonly<Record<string, unknown>>;
-}
+export type { IngressRule };
 
 /** Names one connector process of this daemon's life. */
 export interface ConnectorHandle {

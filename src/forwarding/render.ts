@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { IngressRule } from '../core/ingress.js';
 import type { Destination } from '../core/rule.js';
 import { pathPattern } from './path.js';
-import type { IngressRule } from './ports.js';
 import type { ResolvedRule, ResolvedRules } from './resolve.js';
 
 /** The third stage: cloudflared's configuration, as text and as data. */

@@ -1,7 +1,8 @@
+import type { IngressRule } from '../core/ingress.js';
 import type { Revision } from '../core/revision.js';
 import type { DeviceAddress } from '../core/rule.js';
 import type { WithdrawnAddress } from './change.js';
-import type { AddressResolver, IngressRule } from './ports.js';
+import type { AddressResolver } from './ports.js';
 import { toIngress } from './render.js';
 import { resolveRules } from './resolve.js';
 import { validateRules } from './validate.js';

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { SupervisorError } from '../../../src/core/errors.js';
 import type { DeviceAddress, ForwardingRule } from '../../../src/core/rule.js';
 import { pathOfPattern } from '../../../src/forwarding/path.js';
-import type { IngressRule } from '../../../src/forwarding/ports.js';
+import type { IngressRule } from '../../../src/core/ingress.js';
 import { renderConfig, type RenderedConfig } from '../../../src/forwarding/render.js';
 import { resolveRules, UNRESOLVED_SERVICE, type ResolvedRules } from '../../../src/forwarding/resolve.js';
 import { validateRules } from '../../../src/forwarding/validate.js';

@@ -1,13 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { durationSeconds } from './duration.js';
-import type { IngressRule } from './ports.js';
 
-/**
- * Compares what we rendered with what cloudflared's `/config` shows. It fills in every default, shows durations in
- * seconds, adds default ports, and hides what is in `ipRules`. Keys that it does not show (an older one) or that we do
- * not know (a newer one) do not count.
- */
+/** One rule of cloudflared's configuration, as rendered and as its `/config` shows it. */
+export interface IngressRule {
+  readonly hostname?: string;
+  /** RE2, anchored. */
+  readonly path?: string;
+  readonly service: string;
+  readonly originRequest?: Readonly<Record<string, unknown>>;
+}
 
+/** What cloudflared fills in. */
 const DEFAULTS: Readonly<Record<string, unknown>> = {
   connectTimeout: 30,
   tlsTimeout: 10,
@@ -30,29 +33,27 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
 const DURATIONS: ReadonlySet<string> = new Set(['connectTimeout', 'tlsTimeout', 'tcpKeepAlive', 'keepAliveTimeout']);
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { ssh: 22, rdp: 3389, smb: 445, tcp: 7864 };
 
-export type SameIngress = { readonly same: true } | { readonly same: false; readonly difference: string };
-
-/** `shown` is `config.ingress` of `/config`, parsed. `difference` is for a person. */
-export function compareIngress(expected: readonly IngressRule[], shown: unknown): SameIngress {
-  if (!Array.isArray(shown)) return differs('the connector shows no ingress rules');
-  if (shown.length !== expected.length) return differs(`the connector shows ${shown.length} ingress rules instead of ${expected.length}`);
+/**
+ * Compares what we rendered with what a connector's `/config` shows (`config.ingress`, parsed). It fills in every
+ * default, shows durations in seconds, adds default ports, and hides what is in `ipRules`. Keys that it does not show
+ * (an older one) or that we do not know (a newer one) do not count. Undefined: the same; else for a person.
+ */
+export function firstDifference(expected: readonly IngressRule[], shown: unknown): string | undefined {
+  if (!Array.isArray(shown)) return 'it shows no ingress rules';
+  if (shown.length !== expected.length) return `it shows ${shown.length} ingress rules instead of ${expected.length}`;
   for (const [index, rule] of expected.entries()) {
-    const field = firstDifference(rule, shown[index]);
-    if (field !== undefined) return differs(`the connector shows another ${field} in ingress rule ${index}`);
+    const field = differingField(rule, shown[index]);
+    if (field !== undefined) return `it shows another ${field} in ingress rule ${index}`;
   }
-  return { same: true };
+  return undefined;
 }
 
-export const sameIngress = (expected: readonly IngressRule[], shown: unknown): boolean => compareIngress(expected, shown).same;
-
-const differs = (difference: string): SameIngress => ({ same: false, difference });
-
-function firstDifference(expected: IngressRule, shown: unknown): string | undefined {
+function differingField(expected: IngressRule, shown: unknown): string | undefined {
   if (!isObject(shown)) return 'thing';
   if ((shown['hostname'] ?? '') !== (expected.hostname ?? '')) return 'hostname';
   if ((shown['path'] ?? null) !== (expected.path ?? null)) return 'path';
   if (shown['service'] !== shownService(expected)) return 'service';
-  return firstOptionDifference(expected.originRequest ?? {}, shown['originRequest']);
+  return differingOption(expected.originRequest ?? {}, shown['originRequest']);
 }
 
 function shownService({ service, originRequest }: IngressRule): string {
@@ -62,7 +63,7 @@ function shownService({ service, originRequest }: IngressRule): string {
   return port !== undefined && !/:\d+$/.test(service) ? `${service}:${port}` : service;
 }
 
-function firstOptionDifference(options: Readonly<Record<string, unknown>>, shown: unknown): string | undefined {
+function differingOption(options: Readonly<Record<string, unknown>>, shown: unknown): string | undefined {
   if (!isObject(shown)) return Object.keys(options).length === 0 ? undefined : 'originRequest';
   for (const [name, standard] of Object.entries(DEFAULTS)) {
     if (!Object.hasOwn(shown, name)) continue;
