@@ -70,7 +70,7 @@ export const REQUESTS = {
   addRule: z.strictObject({
     ...ruleFields,
     ...changeFields,
-    /** Replace a rule of the same name and path; else RULE_EXISTS. */
+    /** False refuses to change a rule of the same name and path (RULE_EXISTS); by default it is led elsewhere. */
     replace: z.boolean().exactOptional(),
   }),
   removeRule: z.strictObject({ hostname: z.string(), path: z.string().exactOptional(), dryRun: flag }),

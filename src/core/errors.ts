@@ -31,7 +31,7 @@ export const ERRORS = {
   OPTION_INVALID: input('An option has a value that it cannot have.', 'See --help of the command.'),
   FORWARDING_INVALID: input('One or more forwarding rules are wrong; nothing was changed.', 'Correct every rule named under problems and send them again.', 422),
   RULE_UNKNOWN: input('There is no rule with this name and path.', 'List the rules with `forward list`.', 404),
-  RULE_EXISTS: conflict('There is a rule with this name and path already.', 'Change it with `forward add --force`, or remove it first.'),
+  RULE_EXISTS: conflict('There is a rule with this name and path already.', 'Send it without "replace": false to lead it elsewhere, or remove it first.'),
   REVISION_UNKNOWN: input('There is no such revision.', 'Ten revisions are kept; `status` names the current one.', 404),
   REVISION_CHANGED: conflict('The rules changed since they were read.', 'Read them again and repeat the change.', 412),
   PATH_TOO_LONG: input('The socket path is longer than the 107 bytes that a unix socket name can have.', 'Name a shorter one with --socket.'),

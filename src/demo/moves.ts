@@ -67,7 +67,7 @@ async function moveOnce({ client, visitors, hostname }: MoveOptions, target: Ori
   const events = client.events({ signal: watch.signal });
   try {
     await events.next();
-    const answeredAt = visitors.until(hostname, (answer) => answer.kind === 'answered' && answer.body === wholeBody(target.name), ANSWER_DEADLINE_MS);
+    const answeredAt = visitors.until(hostname, (answer) => answer.kind === 'answered' && answer.body === wholeBody(target.name), ANSWER_DEADLINE_MS, watch.signal);
     const [, firstAnswerAt] = await Promise.all([client.addRule({ hostname, destination: target.url }), answeredAt]);
     for await (const event of events) {
       if (event.type === 'forwarding.accepted') return firstAnswerAt - Date.parse(event.at);

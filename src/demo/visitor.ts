@@ -37,12 +37,13 @@ export class Visitors {
     });
   }
 
-  /** Asks until an answer passes; resolves with the wall-clock time (ms) of that answer, rejects after `deadlineMs`. */
-  async until(hostname: string, accept: (answer: Answer) => boolean, deadlineMs: number): Promise<number> {
+  /** Asks until an answer passes; resolves with the wall-clock time (ms) of that answer, rejects after `deadlineMs` or when aborted. */
+  async until(hostname: string, accept: (answer: Answer) => boolean, deadlineMs: number, signal?: AbortSignal): Promise<number> {
     const giveUpAt = performance.now() + deadlineMs;
     for (;;) {
       const answer = await this.get(hostname, '/', 2_000);
       if (accept(answer)) return Date.now();
+      signal?.throwIfAborted();
       if (performance.now() > giveUpAt) {
         const last = answer.kind === 'answered' ? `${String(answer.status)} ${answer.body.slice(0, 80)}` : answer.reason;
         throw new Error(`${hostname} did not answer as expected within ${String(deadlineMs)} ms; the last answer was: ${last}`);
