@@ -4,6 +4,7 @@ import type { DnsChange, DnsPlan, LedgerEntry, Warning } from '../../../src/core
 import type { EventData, EventType } from '../../../src/core/events.js';
 import { Secret } from '../../../src/core/secret.js';
 import { tunnelTarget } from '../../../src/core/tunnel.js';
+import type { DnsRecords } from '../../../src/forwarding/ports.js';
 import type { SandboxOptions } from '../../../src/sandbox/sandbox.js';
 import { never, startApiWorld, type ApiWorld } from './api-world.js';
 
@@ -11,14 +12,15 @@ export const DOMAIN = 'example.com';
 
 /** Our DNS records against a sandbox, with a ledger in memory and `route dns` as a plain request. */
 export interface DnsHarness extends ApiWorld {
-  readonly dns: CloudflareDnsRecords;
+  /** Typed as both: what it implements is the port of forwarding. */
+  readonly dns: CloudflareDnsRecords & DnsRecords;
   readonly ledger: DnsLedger;
   readonly zoneId: string;
   readonly tunnelId: string;
   readonly target: string;
   readonly events: readonly { readonly type: EventType; readonly data: unknown }[];
   /** A supervisor that was started anew: same ledger, nothing else remembered. */
-  restart(): CloudflareDnsRecords;
+  restart(): CloudflareDnsRecords & DnsRecords;
   plan(hostnames: readonly string[], more?: { readonly takeover?: boolean; readonly joined?: boolean; readonly tunnelId?: string }): Promise<DnsPlan>;
   /** Plans and carries out. */
   publish(hostnames: readonly string[], more?: { readonly takeover?: boolean; readonly joined?: boolean; readonly tunnelId?: string }): Promise<readonly Warning[]>;
@@ -54,7 +56,7 @@ export async function startDnsHarness(options: SandboxOptions = {}): Promise<Dns
   const zone = sandbox.world.zones.find(DOMAIN);
   if (zone === undefined) throw new Error('no zone');
 
-  const create = (): CloudflareDnsRecords =>
+  const create = (): CloudflareDnsRecords & DnsRecords =>
     createDnsRecords({
       ledger, clock,
       budget: world.budget,

@@ -147,7 +147,7 @@ export function createDeadlyGate(dies: (boundary: Boundary) => boolean): { reado
 }
 
 /** A process that dies leaves its journals open; here the one process must close them in its place. */
-function trackJournals(store: JournalStore): { readonly journals: JournalStore; releaseAll(): Promise<void> } {
+function trackJournals(store: JournalStore): { readonly journals: JournalStore; readonly releaseAll: () => Promise<void> } {
   const open = new Set<OpenJournal>();
   const track = (journal: OpenJournal): OpenJournal => {
     const tracked: OpenJournal = {
