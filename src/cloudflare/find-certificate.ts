@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Secret } from '../core/secret.js';
 import type { BasePaths } from '../host/base-paths.js';
 import type { InstalledTunnel, TunnelStaging } from '../setup/ports.js';
@@ -22,7 +21,7 @@ export function createFindCertificate({ paths, staging, installed, retired }: Ce
     const staged = stagedPem === undefined ? undefined : await staging.readTunnel();
     // Without a tunnel it is not proven yet.
     if (stagedPem !== undefined && staged?.identity.zoneId === zoneId && isOfZone(stagedPem, zoneId)) {
-      return { pem: stagedPem, file: join(paths.stagedDir, 'cert.pem'), domain: staged.identity.domain };
+      return { pem: stagedPem, file: paths.stagedCert, domain: staged.identity.domain };
     }
     const inUse = await installed();
     if (inUse?.certificate !== undefined && isOfZone(inUse.certificate, zoneId)) {
