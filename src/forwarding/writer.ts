@@ -81,7 +81,7 @@ export function createWriter(ports: ApplyPorts, random: Random): ForwardingWrite
 
   const submit = (request: ChangeRequest, options: ChangeOptions): Promise<ChangeOutcome> => {
     if (options.dryRun === true) {
-      return applyChange(request, options, { ports, limits, window: new YieldWindow(), withdrawn: [], interrupt: NEVER, onNoReturn: () => {} });
+      return applyChange(request, options, { ports, limits, window: new YieldWindow(), withdrawn: [], interrupt: neverInterrupted(), onNoReturn: () => {} });
     }
     const isPlain = options.ifRevision === undefined && options.signal === undefined && options.takeover !== true;
     if ((request.kind === 'edit' || request.kind === 'replace') && isPlain) return joinGroup(request, options);
@@ -110,7 +110,7 @@ export function createWriter(ports: ApplyPorts, random: Random): ForwardingWrite
     withdraw: (addresses, reason) =>
       queue.runUrgent(() => {
         withdrawn.push(...addresses);
-        return applyWithdrawal(addresses, reason, { ports, limits, window, withdrawn: [], interrupt: NEVER, onNoReturn: () => {} });
+        return applyWithdrawal(addresses, reason, { ports, limits, window, withdrawn: [], interrupt: neverInterrupted(), onNoReturn: () => {} });
       }),
     recover: () => runExclusive((interrupt) => recoverAll({ ports, limits, window, withdrawn, interrupt }, random)),
     runExclusive,
@@ -118,7 +118,8 @@ export function createWriter(ports: ApplyPorts, random: Random): ForwardingWrite
   };
 }
 
-const NEVER = new AbortController().signal;
+/** One for each run: what waits on a signal that outlives it is never collected. */
+const neverInterrupted = (): AbortSignal => new AbortController().signal;
 
 const givenUp = (): SupervisorError => new SupervisorError('INTERRUPTED', 'The change was given up by who asked for it');
 

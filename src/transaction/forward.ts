@@ -33,13 +33,11 @@ export type Forward =
   | { readonly outcome: 'failed'; readonly error: SupervisorError }
   | { readonly outcome: 'suspended' };
 
-const NEVER = new AbortController().signal;
-
 /** Runs what is not done yet. Never rejects. */
 export async function goForward<S extends StepData>(progress: Progress<S>, journal: OpenJournal, options: RunOptions<S>): Promise<Forward> {
   const failures: SupervisorError[] = [];
   const finishFrom = progress.header.finishFrom ?? Number.POSITIVE_INFINITY;
-  const signal = options.interrupt ?? NEVER;
+  const signal = options.interrupt ?? new AbortController().signal;
   /** A step that is done is journalled together with the next one's beginning: one fsync for both. */
   let unwritten: JournalEntry[] = [];
   const write = async (entry: JournalEntry): Promise<void> => {
