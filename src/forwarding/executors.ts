@@ -161,15 +161,23 @@ async function expectedIngress({ contents, ports }: ChangeScope, revision: numbe
   return readStoredIngress(stored);
 }
 
+/** Carries a change of DNS out while a withdrawal may go ahead. Waiting for our turn does not count as Cloudflare's being away. */
+async function executeRecord({ ports, window }: ChangeScope, change: DnsChange, timeoutMs: number, signal: AbortSignal): Promise<readonly Warning[]> {
+  const { dns, clock } = ports;
+  return window.during(async () => {
+    await dns.awaitTurn(signal);
+    const { warnings } = await withDeadline(clock, timeoutMs, signal, (either) => dns.execute(change, either)).catch((error: unknown) => {
+      throw error instanceof DeadlineReached ? cloudflareAway(change, error) : error;
+    });
+    return warnings;
+  });
+}
+
 function publishRecord(scope: ChangeScope): Executor<Of<'publish-record'>> {
-  const { dns, clock, revisions } = scope.ports;
+  const { dns, revisions } = scope.ports;
   return {
     run: async ({ change }, signal) => {
-      const { warnings } = await scope.window
-        .during(() => withDeadline(clock, scope.limits.dnsTimeoutMs, signal, (either) => dns.execute(change, either)))
-        .catch((error: unknown) => {
-          throw error instanceof DeadlineReached ? cloudflareAway(change, error) : error;
-        });
+      const warnings = await executeRecord(scope, change, scope.limits.dnsTimeoutMs, signal);
       scope.warnings.push(...warnings);
       return warnings.length === 0 ? undefined : { warnings };
     },
@@ -188,7 +196,7 @@ function publishRecord(scope: ChangeScope): Executor<Of<'publish-record'>> {
 }
 
 function withdrawRecord(scope: ChangeScope): Executor<Of<'withdraw-record'>> {
-  const { dns, clock, revisions } = scope.ports;
+  const { revisions } = scope.ports;
   let isAway = false;
   return {
     run: async ({ change }, signal) => {
@@ -196,11 +204,10 @@ function withdrawRecord(scope: ChangeScope): Executor<Of<'withdraw-record'>> {
       if (current !== undefined && hostnamesOf(current).includes(change.hostname)) return; // published again since
       try {
         if (isAway) return await owe(scope, change);
-        const { warnings } = await scope.window.during(() => withDeadline(clock, scope.limits.withdrawTimeoutMs, signal, (either) => dns.execute(change, either)));
-        scope.warnings.push(...warnings);
+        scope.warnings.push(...(await executeRecord(scope, change, scope.limits.withdrawTimeoutMs, signal)));
       } catch (error) {
         if (signal.aborted) throw error;
-        isAway = error instanceof DeadlineReached || isTransient(error); // the others would wait in vain too
+        isAway = isTransient(error); // the others would wait in vain too
         await owe(scope, change);
       }
     },
@@ -209,7 +216,7 @@ function withdrawRecord(scope: ChangeScope): Executor<Of<'withdraw-record'>> {
 }
 
 const cloudflareAway = ({ hostname }: DnsChange, reached: DeadlineReached): SupervisorError =>
-  new SupervisorError('CLOUDFLARE_UNREACHABLE', `The DNS record of ${hostname} could not be made within ${reached.afterMs / 1000} s`, { cause: reached });
+  new SupervisorError('CLOUDFLARE_UNREACHABLE', `The DNS record of ${hostname} could not be changed within ${reached.afterMs / 1000} s`, { cause: reached });
 
 async function owe({ ports, warnings }: ChangeScope, change: DnsChange): Promise<void> {
   await ports.dns.owe(change);

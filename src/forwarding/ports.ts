@@ -49,7 +49,7 @@ export interface DnsRecords {
    * Resolves when Cloudflare's limit on requests lets one more change be carried out: after a thousand names that may
    * take minutes, which are not to be counted as its being away. Await it before the deadline of `execute` begins.
    */
-  awaitTurn?(signal: AbortSignal): Promise<void>;
+  awaitTurn(signal: AbortSignal): Promise<void>;
   /** Carries one change out and writes the ledger. Retries 429, 5xx and time-outs until the signal aborts. Idempotent. */
   execute(change: DnsChange, signal: AbortSignal): Promise<{ readonly warnings: readonly Warning[] }>;
   /** Takes one change back. Idempotent. */

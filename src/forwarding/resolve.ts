@@ -60,9 +60,7 @@ export async function resolveRules(rules: ValidatedRules, resolver: AddressResol
       warn(destination.deviceId, { code: 'DEVICE_UNRESOLVED', message: `Device ${destination.deviceId} has no address: ${reason}. Its names answer 503.`, hostname });
       return { valid, status: 'unresolved', service: UNRESOLVED_SERVICE };
     }
-    if (answer.source === 'last-known') {
-      warn(destination.deviceId, { code: 'DEVICE_ADDRESS_LAST_KNOWN', message: `Device ${destination.deviceId} cannot be looked up now; its last known address ${answer.address} is used.`, hostname });
-    }
+    if (answer.source === 'last-known' || answer.doubt !== undefined) warn(destination.deviceId, doubtful(destination.deviceId, answer, hostname));
     return { valid, status: 'live', service: `${destination.scheme}://${bracketHost(answer.address)}:${destination.port}`, address: answer.address };
   });
   const before = new Map(options.recorded.map((entry) => [entry.deviceId, entry]));
@@ -71,6 +69,12 @@ export async function resolveRules(rules: ValidatedRules, resolver: AddressResol
 }
 
 type Found = Extract<DeviceAddress, { readonly kind: 'found' }>;
+
+function doubtful(deviceId: string, { address, source, doubt }: Found, hostname: string): Warning {
+  const why = doubt === undefined ? '' : ` (${doubt})`;
+  if (source === 'last-known') return { code: 'DEVICE_ADDRESS_LAST_KNOWN', message: `Device ${deviceId} cannot be looked up now${why}; its last known address ${address} is used.`, hostname };
+  return { code: 'DEVICE_ADDRESS_UNCONFIRMED', message: `Device ${deviceId} cannot be looked up completely now${why}; ${address} is used.`, hostname };
+}
 
 /** An address that is only remembered keeps its MAC and the time when it was seen. */
 function record(deviceId: string, answer: Found, before: RecordedAddress | undefined, now: string): RecordedAddress {

@@ -197,6 +197,7 @@ export function startSupervisor(world: World, options: SupervisorOptions = {}): 
     },
     dns: {
       plan: (wanted) => act('dns.plan', () => planRecords(world, wanted)),
+      awaitTurn: async () => options.intercept?.('dns.awaitTurn'),
       execute: (change) => act(`dns.execute ${change.hostname}`, () => execute(world, change)),
       undo: (change) => act(`dns.undo ${change.hostname}`, () => undo(world, change)),
       owe: (change) => act('dns.owe', () => void world.owed.add(change.hostname)),
