@@ -21,7 +21,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   daemon: ['core', 'transaction', 'forwarding', 'connector', 'setup', 'host', 'state', 'cloudflare', 'cloudflared', 'devices', 'portacode', 'api'],
   cli: ['core', 'api', 'host', 'daemon/options.ts', 'daemon/main.ts'],
   sandbox: ['core'],
-  demo: ['core', 'api', 'host', 'sandbox'],
+  measure: ['core', 'api', 'host', 'sandbox'],
+  demo: ['core', 'api', 'host', 'measure'],
+  bench: ['core', 'api', 'host', 'sandbox', 'measure'],
 };
 
 /** Decide purely, act at the edge: what these folders do reaches the world through their ports alone. */
@@ -65,9 +67,9 @@ describe('folders', () => {
     expect(acting).toEqual([]);
   });
 
-  test('nothing knows the sandbox but the command that starts it, and the demo', () => {
+  test('nothing knows the sandbox but the command that starts it, the demo and the benchmark', () => {
     const knowing = sources
-      .filter((source) => !['sandbox', 'demo'].includes(source.folder) && source.imports.some(({ target }) => folderOf(target) === 'sandbox'))
+      .filter((source) => !['sandbox', 'measure', 'bench'].includes(source.folder) && source.imports.some(({ target }) => folderOf(target) === 'sandbox'))
       .map((source) => source.path);
     expect(knowing.filter((path) => !path.startsWith('cli/commands/sandbox'))).toEqual([]);
   });

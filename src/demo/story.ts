@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type SupervisorClient } from '../api/client.js';
 import { listProcesses } from '../host/process-table.js';
-import { Load, type LoadReport } from './load.js';
+import { Load, type LoadReport } from '../measure/load.js';
 import type { Narrator } from './narrator.js';
 import { measureMoves, type MoveFigures } from './moves.js';
-import { startOrigin, wholeBody, type Origin } from './origin.js';
-import { Program } from './program.js';
-import { startOffline, type Offline } from './offline.js';
-import { Visitors, type Answer } from './visitor.js';
+import { startOrigin, wholeBody, type Origin } from '../measure/origin.js';
+import { Program } from '../measure/program.js';
+import { startOffline, type Offline } from '../measure/offline.js';
+import { Visitors, type Answer } from '../measure/visitor.js';
 
 export interface DemoResult {
   /** Every step held, nothing was lost in the move, and the new rule answered. */
