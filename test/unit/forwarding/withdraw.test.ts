@@ -183,6 +183,18 @@ describe('a withdrawal', () => {
     expect(world.eventTypes()).toEqual(['forwarding.accepted', 'forwarding.applied', 'forwarding.accepted', 'forwarding.applied']);
   });
 
+  test('goes ahead while Cloudflare\'s limit on requests is waited for', async () => {
+    const world = await publishedWorld();
+    const { supervisor, reached, release } = hold('dns.awaitTurn', world);
+    const changed = supervisor.writer.submit({ kind: 'replace', rules: NEXT }, { reason: 'user' });
+    await reached;
+    await supervisor.writer.withdraw(WITHDRAWN, 'device');
+    expect(servesStolen(world)).toBe(false);
+    release();
+    expect(await changed).toMatchObject({ outcome: 'applied' });
+    expect(servesStolen(world)).toBe(false);
+  });
+
   test('goes ahead while records are withdrawn, after the commit', async () => {
     const world = await publishedWorld();
     const { supervisor, reached, release } = hold('dns.execute app.example.com', world);
