@@ -16,12 +16,6 @@ const NOTHING_TO_DO = [
   '',
 ].join('\n');
 
-const forever = (): Promise<never> =>
-  new Promise(() => {
-    // Something must be under way, or Node would end.
-    setInterval(() => undefined, 60_000);
-  });
-
 /** Fails where the fault says so. */
 function failByFault(fault: { readonly exitCode?: number; readonly message?: string } | undefined): void {
   if (fault?.exitCode !== undefined) throw new Failure(fault.message ?? '', fault.exitCode);
@@ -38,6 +32,8 @@ async function act(action: Exclude<Action, 'help' | 'absent'>, context: Context,
     printVersion(context, faults);
     return;
   }
+  // Read while the configuration is: it is by far the largest part.
+  const runModule = action === 'run' ? import('./run/run-tunnel.js') : undefined;
   const config = await loadConfig(context, createLogger(context));
   const log = createLogger(context);
   switch (action) {
@@ -45,7 +41,7 @@ async function act(action: Exclude<Action, 'help' | 'absent'>, context: Context,
       throw new Failure(config.tunnel === '' ? NOTHING_TO_DO : `use \`cloudflared tunnel run\` to start tunnel ${config.tunnel}`);
     case 'login': {
       failByFault(faults.login);
-      if (faults.login.hang === true) await forever();
+      if (faults.login.hang === true) await (await import('./run/faults.js')).hangForever();
       return (await import('./account/login.js')).login(context, log, faults.login);
     }
     case 'route-dns':
@@ -56,7 +52,7 @@ async function act(action: Exclude<Action, 'help' | 'absent'>, context: Context,
     case 'ingress-rule':
       return (await import('./ingress/commands.js')).testRule(context, config);
     case 'run':
-      return (await import('./run/run-tunnel.js')).runTunnel(context, config, log, countStart(executable, faults.run));
+      return (await (runModule ?? import('./run/run-tunnel.js'))).runTunnel(context, config, log, countStart(executable, faults.run));
   }
 }
 

@@ -7,7 +7,7 @@ import {
   readAnswer, REGISTER_CONNECTION, type RegistrationAnswer, UNREGISTER_CONNECTION, UPDATE_LOCAL_CONFIGURATION, writeConfiguration, writeNothing, writeRegistration,
 } from '../registration-schema.js';
 import { dialEdge } from './dial-edge.js';
-import { type ConnectorConnection, EdgeUnreachable, type OpenConnectionOptions, RegistrationRejected } from './ports.js';
+import { type ConnectorConnection, type OpenConnectionOptions, RegistrationRejected, RegistrationUnanswered } from './ports.js';
 import { receiveRequest } from './receive-request.js';
 
 /** As cloudflared's own. */
@@ -27,7 +27,7 @@ export async function openConnection(options: OpenConnectionOptions): Promise<Co
   const deadline = setTimeout(giveUp, REGISTER_TIMEOUT_MS);
   options.signal?.addEventListener('abort', giveUp);
   try {
-    const rpc = await Promise.race([served.control, served.closed.then(() => Promise.reject(new EdgeUnreachable('the edge closed the connection before it asked for a registration')))]);
+    const rpc = await Promise.race([served.control, served.closed.then(() => Promise.reject(new RegistrationUnanswered('the edge closed the connection before it asked for a registration', false)))]);
     const answer = await register(rpc, options, plainAddress(socket.localAddress));
     return new RegisteredConnection(session, served, rpc, answer);
   } catch (error) {
@@ -92,7 +92,7 @@ async function ask(rpc: RpcClient, request: Parameters<typeof writeRegistration>
     return readAnswer(await rpc.call(REGISTER_CONNECTION, writeRegistration(request)));
   } catch (error) {
     if (error instanceof RpcFailure && error.answered) throw new RegistrationRejected(error.message, undefined);
-    throw new EdgeUnreachable(`the registration was not answered: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new RegistrationUnanswered(`the registration was not answered: ${error instanceof Error ? error.message : String(error)}`, true, { cause: error });
   }
 }
 

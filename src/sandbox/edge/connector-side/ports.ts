@@ -73,7 +73,18 @@ export class RegistrationRejected extends Error {
 
 /** No connection, no TLS, or lost before the registration was answered. */
 export class EdgeUnreachable extends Error {
-  override readonly name = 'EdgeUnreachable';
+  override readonly name: string = 'EdgeUnreachable';
+}
+
+/** The edge took the connection, but did not answer the registration. `wasAsked`: it had opened the control stream. */
+export class RegistrationUnanswered extends EdgeUnreachable {
+  override readonly name = 'RegistrationUnanswered';
+  readonly wasAsked: boolean;
+
+  constructor(message: string, wasAsked: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.wasAsked = wasAsked;
+  }
 }
 
 // openConnection(options: OpenConnectionOptions): Promise<ConnectorConnection>   in open-connection.ts;

@@ -2,7 +2,7 @@ import { request as requestPlain, type IncomingMessage, type RequestOptions } fr
 import { request as requestSecure } from 'node:https';
 import { connect as connectTls } from 'node:tls';
 
-import { messageOf } from '../failure.js';
+import { goNetError } from './go-net-error.js';
 import { connectThrough, proxyFor } from './proxy.js';
 import { systemRoots } from './system-roots.js';
 
@@ -37,16 +37,13 @@ export async function call(options: Call): Promise<Answer> {
   const port = url.port === '' ? (isSecure ? 443 : 80) : Number(url.port);
   try {
     const proxy = options.usesProxy && isSecure ? proxyFor(host) : undefined;
-    const shared: RequestOptions = { method: options.method, host, port, path: `${url.pathname}${url.search}`, headers: options.headers, signal, agent: false };
+    const shared: RequestOptions = { method: options.method, host, port, path: `${url.pathname}${url.search}`, headers: options.headers, signal };
     const socket = proxy === undefined ? undefined : await connectThrough(proxy, `${host}:${port}`, signal);
     const roots = systemRoots();
-    const request = isSecure
-      ? requestSecure({
-          ...shared,
-          ca: roots === '' ? [] : roots,
-          ...(socket === undefined ? {} : { createConnection: () => connectTls({ socket, servername: host, ca: roots === '' ? [] : roots }) }),
-        })
-      : requestPlain(shared);
+    const ca = roots === '' ? [] : roots;
+    // An agent would open a connection of its own, whatever `createConnection` says.
+    const connection = socket === undefined ? { agent: false } : { createConnection: () => connectTls({ socket, servername: host, ca }) };
+    const request = isSecure ? requestSecure({ ...shared, ...connection, ca }) : requestPlain({ ...shared, agent: false });
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       request.once('response', resolve);
       request.once('error', reject);
@@ -54,7 +51,7 @@ export async function call(options: Call): Promise<Answer> {
     });
     return { status: response.statusCode ?? 0, contentType: response.headers['content-type'] ?? '', body: await readBody(response) };
   } catch (error) {
-    const reason = signal.aborted ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)' : messageOf(error);
+    const reason = signal.aborted ? 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)' : goNetError(error);
     throw new Error(`${options.method === 'GET' ? 'Get' : 'Put'} "${options.url}": ${reason}`, { cause: error });
   }
 }

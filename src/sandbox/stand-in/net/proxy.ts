@@ -2,6 +2,8 @@ import { request } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import { env } from 'node:process';
 
+import { goNetError } from './go-net-error.js';
+
 const isLoopback = (host: string): boolean => host === 'localhost' || host.startsWith('127.') || host === '::1';
 
 function isExcluded(host: string, list: string): boolean {
@@ -39,7 +41,7 @@ export function connectThrough(proxy: URL, target: string, signal: AbortSignal):
       socket.destroy();
       reject(new Error(response.statusMessage ?? 'the proxy refused'));
     });
-    connecting.once('error', (error) => reject(new Error(`proxyconnect tcp: ${error.message}`)));
+    connecting.once('error', (error) => reject(new Error(`proxyconnect tcp: ${goNetError(error)}`)));
     connecting.end();
   });
 }

@@ -6,6 +6,7 @@ import type { TunnelRequest } from '../../edge/connector-side/ports.js';
 import type { Header } from '../../edge/ports.js';
 import type { OriginOptions } from '../ingress/origin-options.js';
 import { answerHeaders, canonicalName, findHeader, flatten, withoutHeaders } from './headers.js';
+import { goNetError } from '../net/go-net-error.js';
 import { serverNameFor, type OriginTrust } from './origin-trust.js';
 
 /** Where an HTTP origin listens. */
@@ -19,8 +20,8 @@ export interface Outcome {
 
 const UNIX_HOST = 'localhost';
 
-const hasNoBody = (request: TunnelRequest): boolean =>
-  request.kind === 'websocket' || ('endAfterHeaders' in request.body && request.body.endAfterHeaders === true) || findHeader(request.headers, 'content-length') === '0';
+/** The stream of a WebSocket is no body of the request that opens it. */
+const hasNoBody = (request: TunnelRequest): boolean => request.kind === 'websocket' || !request.hasBody;
 
 /** An origin that speaks HTTP, with the connections to it that are kept open. */
 export class HttpOrigin {
@@ -99,7 +100,7 @@ export class HttpOrigin {
         this.#send(request, headers, outcome, false);
         return;
       }
-      outcome.failed(error.message);
+      outcome.failed(goNetError(error));
       request.fail();
     });
     if (hasNoBody(request)) sent.end();

@@ -12,8 +12,8 @@ export interface OriginTrust extends Pick<SecureContextOptions, 'ca'> {
   readonly rejectUnauthorized: boolean;
 }
 
-/** The system's roots, and the pool of the rule besides. Throws a Failure where that cannot be read. */
-export function readOriginTrust(service: string, options: OriginOptions): OriginTrust {
+/** The system's roots, and the pool of the rule besides. Throws a Failure where that cannot be read, needed or not. */
+export function readOriginTrust(service: string, isSecure: boolean, options: OriginOptions): OriginTrust {
   let pool = '';
   if (options.caPool !== '') {
     try {
@@ -25,6 +25,7 @@ export function readOriginTrust(service: string, options: OriginOptions): Origin
       );
     }
   }
+  if (!isSecure) return { rejectUnauthorized: true };
   const roots = [systemRoots(), pool].filter((text) => text !== '').join('\n');
   return { ca: roots === '' ? [] : roots, rejectUnauthorized: !options.noTLSVerify };
 }

@@ -8,6 +8,7 @@ import { canonicalName } from './headers.js';
 import { serveHelloWorld } from './hello-world.js';
 import { HttpOrigin, type Outcome } from './http-origin.js';
 import { readOriginTrust } from './origin-trust.js';
+import { RequestsInFlight } from './requests-in-flight.js';
 import { bastionDestination, serveStream } from './stream-origin.js';
 
 const UNREACHABLE = 'Unable to reach the origin service. The service may be down or it may not be responding to traffic from cloudflared';
@@ -30,6 +31,7 @@ export class Proxy {
   readonly #tags: readonly Header[];
   readonly #metrics: Metrics;
   readonly #log: Logger;
+  readonly #inFlight = new RequestsInFlight();
 
   private constructor(ingress: Ingress, origins: ReadonlyMap<Rule, HttpOrigin>, tags: readonly Header[], metrics: Metrics, log: Logger) {
     this.#ingress = ingress;
@@ -46,19 +48,26 @@ export class Proxy {
       const { service, options } = rule;
       if (service.kind !== 'http' && service.kind !== 'unix') continue;
       const place = service.kind === 'http' ? service : { isSecure: service.isSecure, socketPath: service.path };
-      origins.set(rule, new HttpOrigin(place, options, readOriginTrust(service.text, options)));
+      origins.set(rule, new HttpOrigin(place, options, readOriginTrust(service.text, service.isSecure, options)));
     }
     return new Proxy(ingress, origins, tags.map(([name, value]): Header => [canonicalName(`${TAG_PREFIX}${name}`), value]), metrics, log);
   }
 
+  /** Ends what is in flight, save for WebSockets. */
+  cutPlainRequests(): void {
+    this.#inFlight.cutPlain();
+  }
+
+  /** Ends all that is in flight. */
   close(): void {
+    this.#inFlight.cutAll();
     for (const origin of this.#origins.values()) origin.close();
   }
 
   serve(connIndex: number, request: TunnelRequest): void {
     this.#metrics.add('cloudflared_tunnel_total_requests');
     this.#metrics.add('cloudflared_tunnel_concurrent_requests_per_tunnel');
-    request.body.once('close', () => this.#metrics.add('cloudflared_tunnel_concurrent_requests_per_tunnel', -1));
+    const tracked = this.#inFlight.track(request, () => this.#metrics.add('cloudflared_tunnel_concurrent_requests_per_tunnel', -1));
     const { rule, index } = matchRule(this.#ingress, request.host, decodePath(request.path));
     const log = this.#log.with({ event: 1, connIndex, originService: rule.service.text, ingressRule: index });
     log.debug(`${request.method} https://${request.host}${request.path} HTTP/1.1`, { host: request.host, path: request.path });
@@ -70,9 +79,10 @@ export class Proxy {
       failed: (reason) => {
         this.#metrics.add('cloudflared_tunnel_request_errors');
         log.error('', { error: `${UNREACHABLE}: ${reason}` });
+        this.#log.error('failed to serve incoming request', { error: `Failed to proxy HTTP: ${UNREACHABLE}: ${reason}` });
       },
     };
-    this.#lead(request, rule, outcome);
+    this.#lead(tracked, rule, outcome);
   }
 
   #lead(request: TunnelRequest, rule: Rule, outcome: Outcome): void {

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 
 import type { TunnelRequest } from '../../edge/connector-side/ports.js';
 import type { Header } from '../../edge/ports.js';
+import { goNetError } from '../net/go-net-error.js';
 import { findHeader } from './headers.js';
 import type { Outcome } from './http-origin.js';
 import { encodeBinary, encodeClose, encodePong, FrameReader, isClose, isData, isPing } from './websocket-frames.js';
@@ -27,7 +28,7 @@ export function serveStream(request: TunnelRequest, place: { readonly hostname: 
   request.gone.addEventListener('abort', stop, { once: true });
   const refused = (error: Error): void => {
     clearTimeout(deadline);
-    outcome.failed(error.message);
+    outcome.failed(goNetError(error));
     request.fail();
   };
   socket.once('error', refused);

@@ -21,14 +21,18 @@ export class Backoff {
   }
 
   nextMs(): number {
-    if (this.#isOver()) this.reset();
+    if (this.#isOver()) {
+      this.#retries = 0;
+      this.#resetAt = undefined;
+    }
     this.#retries = Math.min(this.#retries + 1, this.#maxRetries);
     return Math.random() * this.#baseMs * 2 ** this.#retries;
   }
 
+  /** All went well just now. */
   reset(): void {
     this.#retries = 0;
-    this.#resetAt = undefined;
+    this.#resetAt = performance.now();
   }
 
   /** All is well: should it stay so for a while, the next pause is the first again. */

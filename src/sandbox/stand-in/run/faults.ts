@@ -2,6 +2,7 @@ import process from 'node:process';
 
 import type { RunFaults } from '../faults.js';
 import type { Logger } from '../log/logger.js';
+import type { Readiness } from './readiness.js';
 
 const FLOOD_PERIOD_MS = 100;
 
@@ -24,6 +25,21 @@ function flood(linesPerSecond: number, log: Logger): void {
   }, FLOOD_PERIOD_MS);
   timer.unref();
 }
+
+/** Aborts when the faults want the connector to be without any connection. */
+export function abandonByFault({ neverReady, loseReadinessAfterMs }: RunFaults, readiness: Readiness): AbortSignal {
+  const abandoned = new AbortController();
+  if (neverReady === true) abandoned.abort();
+  if (loseReadinessAfterMs !== undefined) readiness.onceReady(() => setTimeout(() => abandoned.abort(), loseReadinessAfterMs));
+  return abandoned.signal;
+}
+
+/** The fault `hang`: alive, and nothing else. */
+export const hangForever = (): Promise<never> =>
+  new Promise(() => {
+    // Something must be under way, or Node would end.
+    setInterval(() => undefined, 60_000);
+  });
 
 /** Starts the faults that do not change what the connector does, but whether it lives. */
 export function startFaults(faults: RunFaults, log: Logger): void {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 
 import type { Credentials } from '../account/tunnel-credentials.js';
@@ -14,7 +15,7 @@ import { osArch, VERSION } from '../version.js';
 import { chooseIngress } from './choose-ingress.js';
 import { chooseTunnel } from './choose-tunnel.js';
 import { EdgeAddresses } from './edge-addresses.js';
-import { startFaults } from './faults.js';
+import { abandonByFault, hangForever, startFaults } from './faults.js';
 import { listenForSignals, pause, whenAborted } from './life.js';
 import { Metrics } from './metrics.js';
 import { startMetricsServer } from './metrics-server.js';
@@ -26,37 +27,43 @@ const FEATURES = ['allow_remote_config', 'serialized_headers', 'support_datagram
 /** The metrics server of the real program cannot be stopped sooner after its start. */
 const MIN_METRICS_LIFE_MS = 500;
 
-interface Connector {
-  readonly connectorId: string;
+/** One run of a tunnel: what it was told, and what it is made of. */
+interface Run {
+  readonly context: Context;
+  readonly config: Config;
+  readonly log: Logger;
+  readonly faults: RunFaults;
   readonly credentials: Credentials;
-  readonly settings: RunSettings;
+  readonly connectorId: string;
   readonly ingress: Ingress;
+  readonly settings: RunSettings;
   readonly proxy: Proxy;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  /** Aborts when it is asked to end. */
+  readonly graceful: AbortSignal;
+  /** Ends it. */
+  readonly cut: AbortController;
 }
 
 /** `tunnel run`: resolves when it ended as it was asked to. Throws a Failure. */
 export async function runTunnel(context: Context, config: Config, log: Logger, faults: RunFaults): Promise<void> {
   startFaults(faults, log);
-  if (faults.hang === true) await new Promise(() => setInterval(() => undefined, 60_000));
+  if (faults.hang === true) await hangForever();
   const credentials = await chooseTunnel(context, config, log);
   logSettings(context, config, credentials, log);
   const graceful = listenForSignals(log, faults.ignoreSigterm === true);
-  const metrics = new Metrics();
-  const connector = prepare(context, config, credentials, metrics, log);
-  const readiness = new Readiness();
-  const server = await openMetricsServer(context, config, connector, { metrics, readiness, log, faults });
-  const startedAt = performance.now();
+  const run = prepare(context, config, credentials, log, faults, graceful);
+  const metricsServed = serveMetrics(run, await openMetricsServer(run));
   try {
-    await connect(context, config, connector, { metrics, readiness, log, faults, graceful });
+    await connect(run);
   } finally {
-    await pause(MIN_METRICS_LIFE_MS - (performance.now() - startedAt));
-    server.close();
-    server.closeAllConnections();
-    log.info('Metrics server stopped');
+    run.cut.abort();
+    await metricsServed;
   }
 }
 
-function prepare(context: Context, config: Config, credentials: Credentials, metrics: Metrics, log: Logger): Connector {
+function prepare(context: Context, config: Config, credentials: Credentials, log: Logger, faults: RunFaults, graceful: AbortSignal): Run {
   const connectorId = randomUUID();
   log.info(`Generated Connector ID: ${connectorId}`);
   let ingress: Ingress;
@@ -68,18 +75,15 @@ function prepare(context: Context, config: Config, credentials: Credentials, met
     log.error("Couldn't start tunnel", { error: messageOf(error) });
     throw error;
   }
+  const metrics = new Metrics();
   const proxy = Proxy.open(ingress, [...settings.tags, ['ID', connectorId]], metrics, log);
-  return { connectorId, credentials, ingress, settings, proxy };
+  const cut = new AbortController();
+  // Every connection waits for both in several places.
+  setMaxListeners(0, graceful, cut.signal);
+  return { context, config, log, faults, credentials, connectorId, ingress, settings, proxy, metrics, readiness: new Readiness(), graceful, cut };
 }
 
-interface Instruments {
-  readonly metrics: Metrics;
-  readonly readiness: Readiness;
-  readonly log: Logger;
-  readonly faults: RunFaults;
-}
-
-async function openMetricsServer(context: Context, config: Config, { connectorId, ingress }: Connector, { metrics, readiness, log, faults }: Instruments): Promise<Server> {
+async function openMetricsServer({ context, config, connectorId, ingress, metrics, readiness, log, faults }: Run): Promise<Server> {
   const shown = faults.config ?? showConfig(ingress, config.warpRouting);
   try {
     return await startMetricsServer({ address: context.text('metrics'), connectorId, readiness, metrics, showConfig: () => shown, log });
@@ -89,17 +93,33 @@ async function openMetricsServer(context: Context, config: Config, { connectorId
   }
 }
 
+/** Until the connector is cut, though WebSockets may keep it alive. */
+async function serveMetrics({ cut, log }: Run, server: Server): Promise<void> {
+  await Promise.all([whenAborted(cut.signal), pause(MIN_METRICS_LIFE_MS)]);
+  server.close();
+  server.closeIdleConnections();
+  log.info('Metrics server stopped');
+}
+
 /** Connects, and holds until it is asked to end and has, or cannot begin. What is left after the grace period is cut. */
-async function connect(context: Context, config: Config, connector: Connector, instruments: Instruments & { readonly graceful: AbortSignal }): Promise<void> {
-  const { log, faults, graceful, readiness, metrics } = instruments;
-  const { ingress, settings, credentials, connectorId, proxy } = connector;
-  const cut = new AbortController();
-  const life = { graceful, cut: cut.signal };
-  const entries = context.list('edge');
+async function connect(run: Run): Promise<void> {
+  const { log, faults, graceful, readiness, cut } = run;
+  const entries = run.context.list('edge');
   if (entries.length === 0) throw new Failure('This stand-in knows no edge; name one with --edge.');
   const addresses = await EdgeAddresses.resolve(entries, log);
   if (addresses.available === 0) throw new Failure('failed to resolve any edge address');
-  const supervisor = new ConnectionSupervisor(
+  const supervisor = createSupervisor(run, addresses, abandonByFault(faults, readiness));
+  await pause(faults.dialAfterMs ?? 0, graceful);
+  await endGracefully(supervisor.run(), run);
+  run.proxy.close();
+  log.info('Tunnel server stopped');
+  cut.abort();
+}
+
+function createSupervisor({ context, config, log, faults, credentials, connectorId, ingress, settings, proxy, metrics, readiness, graceful, cut }: Run, addresses: EdgeAddresses, abandoned: AbortSignal): ConnectionSupervisor {
+  const wanted = context.integer('ha-connections');
+  if (wanted > addresses.available) log.info(`You requested ${wanted} HA connections but I can give you at most ${addresses.available}.`);
+  return new ConnectionSupervisor(
     {
       credentials,
       connector: { connectorId, version: VERSION, arch: osArch(), features: FEATURES },
@@ -110,36 +130,21 @@ async function connect(context: Context, config: Config, connector: Connector, i
       retryScale: faults.retryScale ?? 1,
       gracePeriodMs: settings.gracePeriodMs,
       onRequest: (connIndex, request) => proxy.serve(connIndex, request),
+      cutRequests: () => proxy.cutPlainRequests(),
       metrics,
       readiness,
-      life,
+      life: { graceful, cut: cut.signal },
+      abandoned,
       log,
     },
-    countConnections(context.integer('ha-connections'), addresses.available, log),
+    Math.min(wanted, addresses.available),
   );
-  if (faults.loseReadinessAfterMs !== undefined) loseReadiness(faults.loseReadinessAfterMs, readiness, cut);
-  await pause(faults.dialAfterMs ?? 0, graceful);
-  const running = faults.neverReady === true ? whenAborted(graceful) : supervisor.run();
-  await endGracefully(running, graceful, settings.gracePeriodMs, log, cut);
-  proxy.close();
-  log.info('Tunnel server stopped');
-  // The fault leaves a connector that lives without any connection.
-  if (faults.loseReadinessAfterMs !== undefined) await whenAborted(graceful);
 }
 
-function countConnections(wanted: number, available: number, log: Logger): number {
-  if (wanted > available) log.info(`You requested ${wanted} HA connections but I can give you at most ${available}.`);
-  return Math.min(wanted, available);
-}
-
-function loseReadiness(afterMs: number, readiness: Readiness, cut: AbortController): void {
-  readiness.onceReady(() => setTimeout(() => cut.abort(), afterMs));
-}
-
-async function endGracefully(running: Promise<void>, graceful: AbortSignal, gracePeriodMs: number, log: Logger, cut: AbortController): Promise<void> {
+async function endGracefully(running: Promise<void>, { graceful, settings, log, cut }: Run): Promise<void> {
   try {
     await Promise.race([running, whenAborted(graceful)]);
-    if (graceful.aborted && gracePeriodMs > 0) await Promise.race([running, pause(gracePeriodMs, cut.signal)]);
+    if (graceful.aborted && settings.gracePeriodMs > 0) await Promise.race([running, pause(settings.gracePeriodMs, cut.signal)]);
     cut.abort();
     await running;
   } catch (error) {

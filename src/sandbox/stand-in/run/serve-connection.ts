@@ -1,5 +1,5 @@
 import { openConnection } from '../../edge/connector-side/open-connection.js';
-import { RegistrationRejected, type ConnectorConnection, type TunnelRequest } from '../../edge/connector-side/ports.js';
+import { RegistrationRejected, RegistrationUnanswered, type ConnectorConnection, type TunnelRequest } from '../../edge/connector-side/ports.js';
 import type { ConnectorInfo } from '../../edge/ports.js';
 import type { Credentials } from '../account/tunnel-credentials.js';
 import { messageOf } from '../failure.js';
@@ -29,9 +29,13 @@ export interface Tunnel {
   readonly retryScale: number;
   readonly gracePeriodMs: number;
   readonly onRequest: (connIndex: number, request: TunnelRequest) => void;
+  /** Ends what is in flight, as far as it can be ended: a WebSocket is waited for. */
+  readonly cutRequests: () => void;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
   readonly life: Life;
+  /** Aborts by a scripted fault: the connections are lost, and no more are made. */
+  readonly abandoned: AbortSignal;
   readonly log: Logger;
 }
 
@@ -49,9 +53,11 @@ export class Connection {
 
   /** Resolves when it is over and the pause after it has passed; with the failure where it did not end as asked. */
   async serve(onConnected: () => void): Promise<ServeFailure | undefined> {
-    const { addresses, metrics, readiness, life, log, retryScale } = this.#tunnel;
+    const { addresses, metrics, readiness, life, log, retryScale, abandoned } = this.#tunnel;
     metrics.add('cloudflared_tunnel_ha_connections');
     try {
+      if (abandoned.aborted) await Promise.race([whenAborted(life.graceful), whenAborted(life.cut)]);
+      if (abandoned.aborted) return undefined;
       const address = addresses.take(this.#index);
       if (address === undefined) return await this.#nowhere();
       const connectionLog = log.with({ event: 0, ip: address.host, connIndex: this.#index });
@@ -74,6 +80,7 @@ export class Connection {
 
   async #connect(address: EdgeAddress, log: Logger, onConnected: () => void): Promise<ServeFailure | undefined> {
     let connection: ConnectorConnection;
+    log.debug('Registering tunnel connection', { protocol: 'http2' });
     try {
       connection = await this.#open(address);
     } catch (error) {
@@ -109,21 +116,32 @@ export class Connection {
 
   #explain(error: unknown, log: Logger): ServeFailure {
     const message = messageOf(error);
-    if (error instanceof RegistrationRejected) {
-      const isDuplicate = message === DUPLICATE;
-      this.#tunnel.metrics.add('cloudflared_tunnel_tunnel_register_fail', 1, { error: isDuplicate ? 'dup_edge_conn' : 'server_error', rpcName: 'registerConnection' });
-      if (isDuplicate) {
-        const failure = new ServeFailure('duplicate', 'already connected to this server, trying another address');
-        log.log(this.#level(), 'Unable to establish connection.', { error: failure.message });
-        return failure;
-      }
-      log.error('failed to serve incoming request', { error: message });
-      log.log(this.#level(), 'Register tunnel error from server side', { error: message });
-      return new ServeFailure('rejected', message);
-    }
+    if (error instanceof RegistrationRejected) return this.#refused(message, log);
+    if (error instanceof RegistrationUnanswered) return error.wasAsked ? this.#refused('context deadline exceeded', log) : this.#lost(log);
     log.log(this.#level(), 'Unable to establish connection with Cloudflare edge', { error: message });
     log.log(this.#level(), 'Serve tunnel error', { error: message });
     return new ServeFailure('unreachable', message);
+  }
+
+  /** Counted, whatever the reason; a supervisor tells by it that the edge is there. */
+  #refused(reason: string, log: Logger): ServeFailure {
+    const isDuplicate = reason === DUPLICATE;
+    this.#tunnel.metrics.add('cloudflared_tunnel_tunnel_register_fail', 1, { error: isDuplicate ? 'dup_edge_conn' : 'server_error', rpcName: 'registerConnection' });
+    if (isDuplicate) {
+      const failure = new ServeFailure('duplicate', 'already connected to this server, trying another address');
+      log.log(this.#level(), 'Unable to establish connection.', { error: failure.message });
+      return failure;
+    }
+    this.#tunnel.log.error('failed to serve incoming request', { error: reason });
+    log.log(this.#level(), 'Register tunnel error from server side', { error: reason });
+    return new ServeFailure('rejected', reason);
+  }
+
+  #lost(log: Logger): ServeFailure {
+    const failure = new ServeFailure('closed', 'connection with edge closed');
+    this.#tunnel.log.info('Lost connection with the edge', { connIndex: this.#index });
+    log.log(this.#level(), 'Serve tunnel error', { error: failure.message });
+    return failure;
   }
 
   #register(connection: ConnectorConnection, address: EdgeAddress): void {
@@ -139,18 +157,21 @@ export class Connection {
 
   /** Serves until the edge closes, or until it is asked to end: then it unregisters, and the edge closes when all is answered. */
   async #hold(connection: ConnectorConnection, address: EdgeAddress, log: Logger): Promise<ServeFailure | undefined> {
-    const { life, readiness } = this.#tunnel;
-    const cut = (): void => connection.destroy();
+    const { life, readiness, abandoned } = this.#tunnel;
+    const abandon = (): void => connection.destroy();
+    const cut = (): void => {
+      this.#tunnel.cutRequests();
+      // Else the edge closes it, when the last WebSocket is over.
+      if (connection.activeRequests === 0 || !life.graceful.aborted) connection.destroy();
+    };
+    abandoned.addEventListener('abort', abandon, { once: true });
     life.cut.addEventListener('abort', cut, { once: true });
     try {
       await Promise.race([connection.closed, whenAborted(life.graceful)]);
       if (!life.graceful.aborted) {
         if (life.cut.aborted) return undefined;
-        log.info('Lost connection with the edge');
-        const failure = new ServeFailure('closed', 'connection with edge closed');
         readiness.lost(this.#index);
-        log.log(this.#level(), 'Serve tunnel error', { error: failure.message });
-        return failure;
+        return this.#lost(log);
       }
       readiness.lost(this.#index);
       await this.#unregister(connection, address);
@@ -158,6 +179,7 @@ export class Connection {
       return undefined;
     } finally {
       life.cut.removeEventListener('abort', cut);
+      abandoned.removeEventListener('abort', abandon);
     }
   }
 

@@ -63,7 +63,7 @@ function readEdgeCa(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new Failure(`unable to create TLS config to connect with edge: ${goPathError('open', path, error)}`);
+    throw new Failure(`unable to create TLS config to connect with edge: Error loading root CAs: Error reading certificate ${path}: ${goPathError('open', path, error)}`);
   }
 }
 

@@ -107,6 +107,7 @@ export class ConnectionSupervisor {
         waiting.push(ended.index);
         timer ??= setTimeout(again, this.#backoff.nextMs() * retryScale);
       } else if (active === 0) {
+        log.error('no more connections active and exiting');
         return;
       }
     }
