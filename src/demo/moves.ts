@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { SupervisorClient } from '../api/client.js';
-import { measureFloor } from '../measure/floor.js';
+import { measureFloor } from '../measure/bare-connector.js';
 import { median } from '../measure/median.js';
 import { moveOnce, settle } from '../measure/move.js';
 import type { Offline } from '../measure/offline.js';

@@ -79,6 +79,12 @@ export class Program {
     return !forced;
   }
 
+  /** SIGKILL; resolves when it is gone. */
+  async kill(): Promise<void> {
+    if (this.#ended === undefined) this.#child.kill('SIGKILL');
+    await this.#end();
+  }
+
   async #end(): Promise<void> {
     await new Promise<void>((resolve) => {
       const look = (): void => {

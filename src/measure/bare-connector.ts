@@ -1,28 +1,34 @@
 import { spawn } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { Agent, get } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { CreatedTunnel } from '../sandbox/control-client.js';
 import type { Offline } from './offline.js';
 
-export interface FloorOptions {
+export interface BareConnectorOptions {
   readonly offline: Offline;
   /** Where its files go. */
   readonly dir: string;
   readonly tunnel: CreatedTunnel;
+  /** Of its one catch-all rule. */
+  readonly service: string;
+}
+
+/** cloudflared without us: the binary that the supervisor runs, with arguments of the same kind. */
+export interface BareConnector {
+  /** From spawn to the first `/ready` 200, ms. */
+  readonly readyMs: number;
+  /** Sends the signal; resolves when it has ended. */
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
 }
 
 const READY_DEADLINE_MS = 60_000;
 const POLL_MS = 2;
 
-/**
- * The floor that everything is measured beside: the same binary on a config of the same kind, from spawn to its first
- * `/ready` 200, ms. It runs on a tunnel of its own, so that no visitor reaches it.
- */
-export async function measureFloor(options: FloorOptions): Promise<number> {
-  const { offline, tunnel } = options;
-  const { configFile, credentialsFile, certFile } = await writeFiles(options);
+/** Starts one and resolves when it is ready. */
+export async function startBareConnector({ offline, dir, tunnel, service }: BareConnectorOptions): Promise<BareConnector> {
+  const { configFile, credentialsFile, certFile } = await writeFiles(dir, tunnel, service);
   const port = await freePort();
   const args = [
     'tunnel', '--config', configFile, '--origincert', certFile, '--no-autoupdate', '--metrics', `127.0.0.1:${String(port)}`,
@@ -30,38 +36,45 @@ export async function measureFloor(options: FloorOptions): Promise<number> {
     'run', '--credentials-file', credentialsFile, tunnel.id,
   ];
   const startedAt = performance.now();
-  const child = spawn(offline.cloudflaredPath, args, { env: { PATH: process.env['PATH'], HOME: options.dir }, stdio: 'ignore' });
+  const child = spawn(offline.cloudflaredPath, args, { env: { PATH: process.env['PATH'], HOME: dir }, stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    child.kill(signal);
+    await ended;
+  };
   try {
     await untilReady(port, () => child.exitCode !== null);
-    return performance.now() - startedAt;
-  } finally {
-    child.kill('SIGKILL');
-    await ended;
+    return { readyMs: performance.now() - startedAt, end };
+  } catch (error) {
+    await end('SIGKILL');
+    throw error;
   }
 }
 
-async function writeFiles({ dir, tunnel }: FloorOptions): Promise<{ configFile: string; credentialsFile: string; certFile: string }> {
+/** The floor that everything is measured beside, ms. It runs on a tunnel of its own, so that no visitor reaches it. */
+export async function measureFloor(options: Omit<BareConnectorOptions, 'service'>): Promise<number> {
+  const connector = await startBareConnector({ ...options, service: 'http_status:404' });
+  await connector.end('SIGKILL');
+  return connector.readyMs;
+}
+
+async function writeFiles(dir: string, tunnel: CreatedTunnel, service: string): Promise<{ configFile: string; credentialsFile: string; certFile: string }> {
   await mkdir(dir, { recursive: true });
-  const files = { configFile: join(dir, 'floor.yml'), credentialsFile: join(dir, 'floor.json'), certFile: join(dir, 'floor.pem') };
-  const config = { tunnel: tunnel.id, 'credentials-file': files.credentialsFile, ingress: [{ service: 'http_status:404' }] };
+  const files = { configFile: join(dir, 'config.yml'), credentialsFile: join(dir, 'credentials.json'), certFile: join(dir, 'cert.pem') };
+  const config = { tunnel: tunnel.id, 'credentials-file': files.credentialsFile, ingress: [{ service }] };
   await writeFile(files.configFile, JSON.stringify(config)); // JSON is YAML
-  await writeFile(files.credentialsFile, JSON.stringify(tunnel.credentials), { mode: 0o400 }).catch(keepExisting);
+  await rm(files.credentialsFile, { force: true });
+  await writeFile(files.credentialsFile, JSON.stringify(tunnel.credentials), { mode: 0o400 });
   await writeFile(files.certFile, '');
   return files;
 }
 
-/** The credentials of an earlier measurement, which are the same, cannot be written again. */
-function keepExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EACCES') throw error;
-}
-
-async function untilReady(port: number, ended: () => boolean): Promise<void> {
+async function untilReady(port: number, hasEnded: () => boolean): Promise<void> {
   const agent = new Agent({ keepAlive: true });
   const deadline = performance.now() + READY_DEADLINE_MS;
   try {
     while (!(await isReady(agent, port))) {
-      if (ended()) throw new Error('cloudflared ended before it was ready');
+      if (hasEnded()) throw new Error('cloudflared ended before it was ready');
       if (performance.now() > deadline) throw new Error('cloudflared did not get ready');
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }

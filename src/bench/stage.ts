@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, type SupervisorClient } from '../api/client.js';
+import { measureFloor } from '../measure/bare-connector.js';
+import { startOffline, type Offline } from '../measure/offline.js';
+import { startOrigin, wholeBody, type Origin } from '../measure/origin.js';
+import { Program } from '../measure/program.js';
+import { Visitors } from '../measure/visitor.js';
+import type { CreatedTunnel } from '../sandbox/control-client.js';
+
+/** Everything that figures are measured on: a sandbox, a daemon with a domain, a published name and visitors. */
+export interface Stage {
+  readonly offline: Offline;
+  readonly home: string;
+  readonly client: SupervisorClient;
+  readonly visitors: Visitors;
+  readonly origins: readonly [Origin, Origin];
+  readonly hostname: string;
+  /** The daemon's process. */
+  pid(): number;
+  /** SIGKILL, and the next one: resolves when it serves. */
+  restartDaemon(): Promise<void>;
+  floor(): Promise<number>;
+  createTunnel(name: string): Promise<CreatedTunnel>;
+  close(): Promise<void>;
+}
+
+export const ZONE = 'example.com';
+const HOSTNAME = `app.${ZONE}`;
+const STOP_TIMEOUT_MS = 40_000;
+const ANSWER_DEADLINE_MS = 60_000;
+
+export async function openStage(): Promise<Stage> {
+  const home = await mkdtemp(join(tmpdir(), 'cloudflared-supervisor-bench-'));
+  const offline = await startOffline(home, ZONE);
+  let daemon = await startDaemon(offline);
+  await connect(offline);
+  const origins = [await startOrigin('first'), await startOrigin('second')] as const;
+  const client = createClient({ socketPath: offline.socketPath });
+  const visitors = new Visitors(offline.visitors);
+  await client.addRule({ hostname: HOSTNAME, destination: origins[0].url });
+  await visitors.until(HOSTNAME, (answer) => answer.kind === 'answered' && answer.body === wholeBody(origins[0].name), ANSWER_DEADLINE_MS);
+  const floorTunnel = await offline.createTunnel('floor');
+  return {
+    offline, home, client, visitors, origins,
+    hostname: HOSTNAME,
+    pid: () => daemon.pid,
+    restartDaemon: async () => {
+      await daemon.kill();
+      daemon = await startDaemon(offline);
+    },
+    floor: async () => await measureFloor({ offline, dir: join(home, 'floor'), tunnel: floorTunnel }),
+    createTunnel: async (name) => await offline.createTunnel(name),
+    close: async () => {
+      visitors.close();
+      await daemon.stop(STOP_TIMEOUT_MS);
+      await Promise.all(origins.map((origin) => origin.close()));
+      await offline.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startDaemon(offline: Offline): Promise<Program> {
+  const daemon = new Program(['run'], offline.environment);
+  await daemon.line((line) => line['event'] === 'daemon.ready');
+  return daemon;
+}
+
+async function connect(offline: Offline): Promise<void> {
+  const setup = new Program(['setup', '--json'], offline.environment);
+  const issued = await setup.line((line) => line['type'] === 'login.url-issued');
+  await offline.control.authorise({ login: (issued['data'] as { url: string }).url, zone: ZONE });
+  await setup.finish();
+}
