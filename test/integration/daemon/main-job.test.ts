@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ANSWERS } from '../../../src/api/answers.js';
-import { Load } from '../../../src/demo/load.js';
-import { wholeBody } from '../../../src/demo/origin.js';
-import type { Answer } from '../../../src/demo/visitor.js';
+import { Load } from '../../../src/measure/load.js';
+import { wholeBody } from '../../../src/measure/origin.js';
+import type { Answer } from '../../../src/measure/visitor.js';
 import { CLOUDFLARED_KIND, createRig, rulesOf, type Rig } from './rig.js';
 
 const HOSTNAME = 'app.example.com';

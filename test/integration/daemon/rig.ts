@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { createClient, type AnswerOf, type EventLine, type RequestOf, type SupervisorClient } from '../../../src/api/client.js';
 import type { SupervisorEvent } from '../../../src/core/events.js';
-import { startOrigin, type Origin } from '../../../src/demo/origin.js';
-import { Visitors } from '../../../src/demo/visitor.js';
+import { startOrigin, type Origin } from '../../../src/measure/origin.js';
+import { Visitors } from '../../../src/measure/visitor.js';
 import { listProcesses, type ProcessEntry } from '../../../src/host/process-table.js';
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../../src/sandbox/sandbox.js';
 import { toOriginCert } from '../../../src/sandbox/world/api-tokens.js';
@@ -16,6 +16,8 @@ import { toOriginCert } from '../../../src/sandbox/world/api-tokens.js';
 /** The daemon as a process of its own, between a person's client and the offline Cloudflare. */
 export interface Rig {
   readonly sandbox: Sandbox;
+  /** Where everything of this rig is, the base directory too. */
+  readonly directory: string;
   readonly baseDir: string;
   readonly client: SupervisorClient;
   readonly visitors: Visitors;
@@ -32,6 +34,8 @@ export interface Rig {
   recordNames(): readonly string[];
   /** The first event of this stream that passes; the stream goes on from `since`. */
   waitFor(accept: (event: SupervisorEvent) => boolean, since?: number): Promise<SupervisorEvent>;
+  /** Ends every process and removes every file; at the end of the test at the latest. */
+  close(): Promise<void>;
 }
 
 export interface Daemon {
@@ -61,13 +65,18 @@ export async function createRig(options: SandboxOptions = {}): Promise<Rig> {
   const daemons: ChildProcess[] = [];
   const connectors = (): readonly ProcessEntry[] => listProcesses(({ argv }) => argv.some((argument) => argument.startsWith(`${revisionsDir}/`)));
 
-  onTestFinished(async () => {
+  const origins: Origin[] = [];
+  let closing: Promise<void> | undefined;
+  const closeAll = async (): Promise<void> => {
     visitors.close();
     for (const daemon of daemons) await killAndWait(daemon);
     for (const { pid } of connectors()) process.kill(pid, 'SIGKILL');
+    for (const origin of origins) await origin.close();
     await sandbox.close();
     await rm(directory, { recursive: true, force: true });
-  });
+  };
+  const close = (): Promise<void> => (closing ??= closeAll());
+  onTestFinished(close);
 
   const findZone = (name: string) => {
     const zone = sandbox.world.zones.find(name);
@@ -81,7 +90,7 @@ export async function createRig(options: SandboxOptions = {}): Promise<Rig> {
   };
 
   return {
-    sandbox, baseDir, client, visitors, connectors, waitFor,
+    sandbox, directory, baseDir, client, visitors, connectors, waitFor, close,
     start: async (environment = {}) => {
       const child = spawn(process.execPath, [PROGRAM], {
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -102,7 +111,7 @@ export async function createRig(options: SandboxOptions = {}): Promise<Rig> {
     },
     origin: async (name) => {
       const origin = await startOrigin(name);
-      onTestFinished(() => origin.close());
+      origins.push(origin);
       return origin;
     },
     recordNames: () => sandbox.world.records.list(findZone(ZONE).id).filter(({ type, content }) => type === 'CNAME' && content.endsWith('.cfargotunnel.com')).map(({ name }) => name).sort(),
