@@ -75,7 +75,14 @@ export function parseConfig(text: string, source: string): Config | undefined {
     { tunnel: decodeText, ingress: decodeList('config.UnvalidatedIngressRule', decodeRule), originRequest: decodeOriginRequest, 'warp-routing': decodeWarpRouting },
     (name, value) => settings.set(name, value),
   );
-  const top = decodeTopLevel(decoder, document.contents) ?? {};
+  let top: Partial<TopLevel>;
+  try {
+    top = decodeTopLevel(decoder, document.contents) ?? {};
+  } catch (error) {
+    // An alias without its anchor; the library notices it only when the alias is followed.
+    if (error instanceof ReferenceError) return fail(`yaml: ${error.message}`);
+    throw error;
+  }
   if (decoder.problems.length > 0) return fail(unmarshalErrors(decoder.problems));
   return {
     source,

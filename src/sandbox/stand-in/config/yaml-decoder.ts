@@ -59,19 +59,33 @@ export class YamlDecoder {
     if (target === null || (isScalar(target) && target.value === null)) return undefined;
     if (!isMap(target)) return this.mismatch(target, type);
     const seen = new Map<string, number>();
+    const merged: (readonly [Scalar, Node | null])[] = [];
     const found: (readonly [Scalar, Node | null])[] = [];
     for (const pair of target.items as Pair<Node, Node | null>[]) {
       const key = this.target(pair.key);
       if (!isScalar(key)) continue;
+      if (isMergeKey(key)) {
+        for (const source of this.#mergeSources(pair.value)) merged.push(...(this.pairs(source, type) ?? []));
+        continue;
+      }
       const name = String(key.value);
       const before = seen.get(name);
       if (before !== undefined) this.problems.push(`line ${this.lineOf(key)}: mapping key ${goQuote(name)} already defined at line ${before}`);
       seen.set(name, this.lineOf(key));
       found.push([key, pair.value]);
     }
-    return found;
+    // What is written here comes last, so that it counts.
+    return [...merged, ...found];
+  }
+
+  #mergeSources(node: Node | null): readonly (Node | null)[] {
+    const target = this.target(node);
+    return isSeq(target) ? (target.items as (Node | null)[]) : [target];
   }
 }
+
+/** `<<`, which the library turns into a symbol. */
+const isMergeKey = ({ value }: Scalar): boolean => typeof value === 'symbol' && value.description === '<<';
 
 const scalar = <T>(type: string, take: (value: unknown, source: string) => T | undefined): Decode<T> => (decoder, node) => {
   const target = decoder.target(node);

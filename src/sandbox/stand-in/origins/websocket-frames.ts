@@ -36,31 +36,43 @@ export const isPing = ({ opcode }: Frame): boolean => opcode === OPCODES.ping;
 
 /** Collects bytes, and gives the frames that are whole, unmasked. */
 export class FrameReader {
-  #pending: Buffer = Buffer.alloc(0);
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+  /** Nothing can be said of fewer bytes. */
+  #wanted = 2;
 
   /** Throws on a frame that is too large. */
   push(chunk: Buffer): readonly Frame[] {
-    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size < this.#wanted) return [];
+    let bytes = Buffer.concat(this.#chunks);
     const frames: Frame[] = [];
-    for (let frame = this.#next(); frame !== undefined; frame = this.#next()) frames.push(frame);
+    for (let read = readFrame(bytes); ; read = readFrame(bytes)) {
+      this.#wanted = read.size;
+      if (read.frame === undefined) break;
+      frames.push(read.frame);
+      bytes = bytes.subarray(read.size);
+    }
+    this.#chunks.splice(0, this.#chunks.length, bytes);
+    this.#size = bytes.length;
     return frames;
   }
+}
 
-  #next(): Frame | undefined {
-    const bytes = this.#pending;
-    if (bytes.length < 2) return undefined;
-    const isMasked = (bytes.readUInt8(1) & MASKED) !== 0;
-    const short = bytes.readUInt8(1) & 0x7f;
-    const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0;
-    const maskStart = 2 + lengthBytes;
-    const start = maskStart + (isMasked ? 4 : 0);
-    if (bytes.length < start) return undefined;
-    const length = lengthBytes === 0 ? short : lengthBytes === 2 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2));
-    if (length > MAX_PAYLOAD_BYTES) throw new Error('a WebSocket frame is too large');
-    if (bytes.length < start + length) return undefined;
-    const payload = Buffer.from(bytes.subarray(start, start + length));
-    if (isMasked) for (let index = 0; index < length; index += 1) payload[index] = (payload[index] ?? 0) ^ (bytes[maskStart + (index % 4)] ?? 0);
-    this.#pending = bytes.subarray(start + length);
-    return { opcode: bytes.readUInt8(0) & 0x0f, payload };
-  }
+/** The frame at the front; undefined where it is not all there. `size` is how many bytes it, or what can be said of it so far, takes. */
+function readFrame(bytes: Buffer): { readonly size: number; readonly frame: Frame | undefined } {
+  if (bytes.length < 2) return { size: 2, frame: undefined };
+  const isMasked = (bytes.readUInt8(1) & MASKED) !== 0;
+  const short = bytes.readUInt8(1) & 0x7f;
+  const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0;
+  const maskStart = 2 + lengthBytes;
+  const start = maskStart + (isMasked ? 4 : 0);
+  if (bytes.length < maskStart) return { size: maskStart, frame: undefined };
+  const length = lengthBytes === 0 ? short : lengthBytes === 2 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2));
+  if (length > MAX_PAYLOAD_BYTES) throw new Error('a WebSocket frame is too large');
+  if (bytes.length < start + length) return { size: start + length, frame: undefined };
+  const payload = Buffer.from(bytes.subarray(start, start + length));
+  if (isMasked) for (let index = 0; index < length; index += 1) payload[index] = (payload[index] ?? 0) ^ (bytes[maskStart + (index % 4)] ?? 0);
+  return { size: start + length, frame: { opcode: bytes.readUInt8(0) & 0x0f, payload } };
 }
