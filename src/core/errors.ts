@@ -66,6 +66,9 @@ export const ERRORS = {
   PRIVILEGED_COMMAND_FAILED: failed('A command that ran as root failed.', 'Look at the message of the command.'),
   PRIVILEGED_COMMAND_TIMED_OUT: failed('A command that ran as root did not end in time.', 'Look whether it still runs; try again.', 504),
 
+  // Portacode
+  CONTAINER_NOT_TOLD: failed('A container could not be told what of it is published; nothing was changed.', 'Start the container, look at the message of `pct`, and try again.', 502),
+
   // Setup
   SETUP_REQUIRED: person('No domain is connected yet.', 'Run `cloudflared-supervisor setup`.'),
   SETUP_IN_PROGRESS: conflict('A setup with other parameters is under way.', 'Wait for it, or cancel it with `setup cancel`.'),
@@ -87,6 +90,14 @@ export const ERRORS = {
   DNS_CONFLICT: conflict('A DNS record that is not ours has this name.', 'Remove the record, choose another name, or replace it with --takeover.'),
   DNS_MISROUTED: failed('Cloudflare routed another name than was asked.', 'Remove the record that the message names, and check the zone.', 502),
   DNS_FAILED: failed('A DNS record could not be changed; the change was rolled back.', 'Look at the message; try again.', 502),
+
+  // Devices
+  PROXMOX_NOT_CONFIGURED: person('Proxmox infrastructure is not configured.', 'Set it up in Portacode, which writes proxmox_infra.json into its state directory.', 424),
+  PROXMOX_UNREACHABLE: failed('Proxmox does not answer, or its certificate is not trusted.', 'Look at the message; last known addresses are used meanwhile.', 502),
+  PROXMOX_REFUSED: person('Proxmox does not accept the token, or the token may not read this.', 'Check token and rights in proxmox_infra.json and in Proxmox.', 502),
+  PROXMOX_UNEXPECTED: failed('Proxmox answered with something that cannot be read.', 'Check host, node and port in proxmox_infra.json.', 502),
+  DEVICE_UNKNOWN: input('No container has this device id.', 'Check the id; Portacode writes it into the description of the container.', 404),
+  DEVICE_AMBIGUOUS: conflict('Several containers have this device id.', 'Take the id out of the description of all but one.'),
 
   // Connector: the failure table of connector/failures.ts uses these codes.
   BINARY_MISSING: person('There is no cloudflared.', 'Run `cloudflared-supervisor install`, or name one with --cloudflared.', 424),

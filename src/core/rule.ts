@@ -42,7 +42,7 @@ export interface ValidRule {
 
 /** What a device answers to now. */
 export type DeviceAddress =
-  | { readonly kind: 'found'; readonly address: string; readonly mac: string | undefined; readonly source: 'lease' | 'static' | 'interfaces' | 'last-known' }
+  | { readonly kind: 'found'; readonly address: string; readonly mac: string | undefined; readonly source: 'lease' | 'static' | 'interfaces' | 'last-known'; /** What could not be asked; a warning says so. */ readonly doubt?: string }
   | { readonly kind: 'unresolved'; readonly reason: string };
 
 export type RuleStatus = 'live' | 'unresolved' | 'outside-zone';

@@ -1,5 +1,6 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { bracketHost, formatDestination } from '../core/destination.js';
+import { warnOfAddress } from '../core/device-warning.js';
 import type { Warning } from '../core/dns.js';
 import type { RecordedAddress } from '../core/revision.js';
 import type { DeviceAddress, ValidRule } from '../core/rule.js';
@@ -46,21 +47,19 @@ export async function resolveRules(rules: ValidatedRules, resolver: AddressResol
   const addresses = judgeAddresses(deviceIds, answers, options.withdrawn ?? []);
   const warned = new Set<string>();
   const warnings: Warning[] = [];
-  const warn = (deviceId: string, warning: Warning): void => {
-    if (!warned.has(deviceId)) warnings.push(warning);
+  const warn = (deviceId: string, answer: DeviceAddress, hostname: string): void => {
+    const warning = warned.has(deviceId) ? undefined : warnOfAddress(deviceId, answer);
+    if (warning === undefined) return;
+    warnings.push({ ...warning, hostname });
     warned.add(deviceId);
   };
 
   const resolvedRules = rules.rules.map((valid): ResolvedRule => {
     const { destination, hostname } = valid;
     if (destination.kind === 'service') return { valid, status: 'live', service: formatDestination(destination) };
-    const answer = addresses.get(destination.deviceId);
-    if (answer?.kind !== 'found') {
-      const reason = answer?.reason ?? 'nobody knows it';
-      warn(destination.deviceId, { code: 'DEVICE_UNRESOLVED', message: `Device ${destination.deviceId} has no address: ${reason}. Its names answer 503.`, hostname });
-      return { valid, status: 'unresolved', service: UNRESOLVED_SERVICE };
-    }
-    if (answer.source === 'last-known' || answer.doubt !== undefined) warn(destination.deviceId, doubtful(destination.deviceId, answer, hostname));
+    const answer = addresses.get(destination.deviceId) ?? { kind: 'unresolved', reason: 'nobody knows it' };
+    warn(destination.deviceId, answer, hostname);
+    if (answer.kind !== 'found') return { valid, status: 'unresolved', service: UNRESOLVED_SERVICE };
     return { valid, status: 'live', service: `${destination.scheme}://${bracketHost(answer.address)}:${destination.port}`, address: answer.address };
   });
   const before = new Map(options.recorded.map((entry) => [entry.deviceId, entry]));
@@ -69,12 +68,6 @@ export async function resolveRules(rules: ValidatedRules, resolver: AddressResol
 }
 
 type Found = Extract<DeviceAddress, { readonly kind: 'found' }>;
-
-function doubtful(deviceId: string, { address, source, doubt }: Found, hostname: string): Warning {
-  const why = doubt === undefined ? '' : ` (${doubt})`;
-  if (source === 'last-known') return { code: 'DEVICE_ADDRESS_LAST_KNOWN', message: `Device ${deviceId} cannot be looked up now${why}; its last known address ${address} is used.`, hostname };
-  return { code: 'DEVICE_ADDRESS_UNCONFIRMED', message: `Device ${deviceId} cannot be looked up completely now${why}; ${address} is used.`, hostname };
-}
 
 /** An address that is only remembered keeps its MAC and the time when it was seen. */
 function record(deviceId: string, answer: Found, before: RecordedAddress | undefined, now: string): RecordedAddress {
