@@ -1,6 +1,6 @@
 import type { DnsChange, DnsConflict, DnsPlan, DnsRecord, LedgerEntry, Warning } from '../core/dns.js';
 import { tunnelTarget } from '../core/tunnel.js';
-import { describeRecords, isOurs, isRival, leadsTo } from './record-ownership.js';
+import { isOurs, isRival, leadsTo } from './record-ownership.js';
 
 /** Decides what publishing names changes in DNS. Pure: what is there is read before, what is decided is done after. */
 
@@ -78,13 +78,6 @@ function planWithdrawals(wanted: DnsWanted, ledger: readonly LedgerEntry[]): rea
   return ledger
     .filter((entry) => !entry.removalOwed && !names.has(entry.hostname))
     .map((entry) => ({ kind: wanted.joined ? 'forget-record' : 'delete-record', hostname: entry.hostname, entry }));
-}
-
-/** For the error DNS_CONFLICT: which names, and what stands there. */
-export function describeConflicts(conflicts: readonly DnsConflict[]): string {
-  const names = unique(conflicts.map((conflict) => conflict.hostname));
-  const parts = names.slice(0, 5).map((hostname) => `${hostname} (${describeRecords(conflicts.filter((conflict) => conflict.hostname === hostname).map((conflict) => conflict.record))})`);
-  return parts.join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
 }
 
 const isSettled = (entry: LedgerEntry | undefined, wanted: DnsWanted): boolean =>

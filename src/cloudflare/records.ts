@@ -24,8 +24,6 @@ export interface RecordsApi {
   listPage(zoneId: string, page: number, signal: AbortSignal): Promise<Page<DnsRecord>>;
   /** The whole zone, page by page. */
   listAll(zoneId: string, signal: AbortSignal): Promise<readonly DnsRecord[]>;
-  /** Undefined where it is gone. */
-  get(zoneId: string, recordId: string, signal: AbortSignal): Promise<DnsRecord | undefined>;
   /** May find the record that it made in a try whose answer was lost: see `isExistingRecord`. */
   create(zoneId: string, draft: RecordDraft, signal: AbortSignal): Promise<DnsRecord>;
   /** Changes only the fields given (PATCH). */
@@ -68,14 +66,6 @@ export function createRecordsApi(sender: Sender): RecordsApi {
     },
     listPage,
     listAll: (zoneId, signal) => collectPages((page) => listPage(zoneId, page, signal)),
-    async get(zoneId, recordId, signal) {
-      try {
-        return await sendForRecord({ method: 'GET', path: recordPath(zoneId, recordId), doing: 'Reading a DNS record' }, zoneId, signal);
-      } catch (thrown) {
-        if (isGone(thrown)) return undefined;
-        throw thrown;
-      }
-    },
     create(zoneId, draft, signal) {
       return sendForRecord({ method: 'POST', path: pathOf(zoneId), body: { ...draft }, doing: `Creating the DNS record of ${draft.name}` }, zoneId, signal);
     },

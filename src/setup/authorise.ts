@@ -25,9 +25,13 @@ export async function openStaged(ports: Pick<SetupPorts, 'staging' | 'openAccoun
 
 /** Without a certificate a person would have to be asked again, and whoever asked is gone: the setup is undone. */
 async function openLeft(ports: SetupPorts): Promise<CloudflareAccount> {
-  const pem = await ports.staging.readCertificate();
+  const staged = await ports.staging.readCertificate();
+  const pem = staged ?? (await ports.login.collect?.());
   if (pem === undefined) throw new SupervisorError('INTERRUPTED', 'The supervisor was ended while it waited for the login; start setup again.');
-  return ports.openAccount(pem);
+  const account = openLoggedIn(ports, pem);
+  if (staged === undefined) await ports.staging.writeCertificate(pem);
+  await ports.login.sweep();
+  return account;
 }
 
 async function askPerson(ports: SetupPorts, run: SetupRun, signal: AbortSignal): Promise<Secret> {

@@ -49,3 +49,16 @@ export function sameParameters(a: SetupParameters, b: SetupParameters): boolean 
     a.certificate?.reveal() === b.certificate?.reveal()
   );
 }
+
+/** The parameters that a journal holds; what is not of its type is left out. */
+export function readParameters(context: unknown): SetupParameters {
+  const fields: Readonly<Record<string, unknown>> = typeof context === 'object' && context !== null ? { ...context } : {};
+  const { name, timeoutMs, join, domain, takeover } = fields;
+  return {
+    ...(typeof name === 'string' ? { name } : {}),
+    ...(typeof timeoutMs === 'number' ? { timeoutMs } : {}),
+    ...(typeof join === 'boolean' ? { join } : {}),
+    ...(typeof domain === 'string' ? { domain } : {}),
+    ...(typeof takeover === 'boolean' ? { takeover } : {}),
+  };
+}

@@ -33,6 +33,8 @@ export interface Login {
    * signal's reason when that is aborted. Rejects with LOGIN_FAILED where another run would not help.
    */
   attempt(run: { readonly binary: Binary; readonly onUrl: (url: string) => void; readonly signal: AbortSignal }): Promise<LoginOutcome>;
+  /** The certificate that a run of a killed supervisor got before, or since: a person need not be asked again. */
+  collect?(): Promise<Secret | undefined>;
   /** Ends what a killed supervisor left running, and its HOME. */
   sweep(): Promise<void>;
 }

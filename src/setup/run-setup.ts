@@ -5,7 +5,7 @@ import type { JournalHeader, JournalRecord } from '../transaction/ports.js';
 import { replayJournal } from '../transaction/progress.js';
 import { recoverChange } from '../transaction/recover.js';
 import { runChange, type RunResult } from '../transaction/run.js';
-import { journalParameters, type SetupParameters, type SetupResult } from './parameters.js';
+import { journalParameters, readParameters, type SetupParameters, type SetupResult } from './parameters.js';
 import type { SetupPorts, Zone } from './ports.js';
 import type { SetupRun } from './setup-run.js';
 import { createSetupExecutors, SETUP_PLAN, type SetupStepData } from './steps.js';
@@ -51,11 +51,10 @@ export async function runSetup(ports: SetupPorts, parameters: SetupParameters, c
 
 /** Goes on with a setup that another process left: with what is staged, and without asking anyone. Never rejects. */
 export async function recoverSetup(ports: SetupPorts, record: JournalRecord<SetupStepData>, control: SetupControl): Promise<SetupEnd> {
-  const run = startRun(record.header.change, parametersOf(record), true, control);
+  const run = startRun(record.header.change, readParameters(record.header.context), true, control);
   const { results } = replayJournal(record);
   run.zone = readZone(results[SETUP_PLAN.indexOf('find-zone')]);
   run.existed = readExisted(results[SETUP_PLAN.indexOf('create-tunnel')]);
-  await ports.login.sweep();
   const end = await conclude(ports, run, () =>
     recoverChange(record, ports.journals, { ...optionsOf(ports, run, control), waitToRetry: (error, attempt) => waitToRetry({ clock: ports.clock, ...control }, error, attempt) }),
   );
@@ -64,9 +63,6 @@ export async function recoverSetup(ports: SetupPorts, record: JournalRecord<Setu
   if (end.kind === 'failed') ports.emit('journal.recovered', { change, outcome: end.undone ? 'undone' : 'failed', message: end.error.message });
   return end;
 }
-
-/** What the parameters of an unfinished setup were; without the certificate, which is staged. */
-export const parametersOf = (record: JournalRecord): SetupParameters => record.header.context as SetupParameters;
 
 function startRun(change: string, parameters: SetupParameters, recovered: boolean, { cancel, onPublished }: SetupControl): SetupRun {
   return { change, parameters, recovered, cancel, onPublished, step: 'find-binary', binary: undefined, zone: undefined, existed: true };

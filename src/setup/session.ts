@@ -3,9 +3,9 @@ import type { SetupStatus } from '../core/status.js';
 import type { JournalRecord } from '../transaction/ports.js';
 import { isCommitted, replayJournal } from '../transaction/progress.js';
 import { createDeferred } from './deferred.js';
-import { sameParameters, type SetupParameters, type SetupResult } from './parameters.js';
+import { readParameters, sameParameters, type SetupParameters, type SetupResult } from './parameters.js';
 import type { SetupPorts } from './ports.js';
-import { parametersOf, recoverSetup, runSetup, type SetupControl, type SetupEnd } from './run-setup.js';
+import { recoverSetup, runSetup, type SetupControl, type SetupEnd } from './run-setup.js';
 import { watchStatus } from './setup-status.js';
 import type { SetupStepData } from './steps.js';
 import { checkTunnelName } from './tunnel-name.js';
@@ -101,7 +101,7 @@ export function createSetupSession(given: SetupPorts): SetupSession {
     },
     status,
     recover(unfinished) {
-      for (const record of unfinished.filter(isSetup)) begin(parametersOf(record), isCommitted(replayJournal(record)), (control) => recoverSetup(ports, record, control));
+      for (const record of unfinished.filter(isSetup)) begin(readParameters(record.header.context), isCommitted(replayJournal(record)), (control) => recoverSetup(ports, record, control));
     },
     async interrupt() {
       stop.abort(new SupervisorError('DAEMON_STOPPING', 'The daemon is stopping.'));
@@ -124,8 +124,10 @@ function errorOf(end: SetupEnd): SupervisorError {
  */
 async function settleLeft(ports: SetupPorts): Promise<void> {
   const never = new AbortController().signal;
+  // Whoever watches the setup that begins must not take this one's failure for its own.
+  const quiet: SetupPorts = { ...ports, emit: (type, data) => (type.startsWith('setup.') ? undefined : ports.emit(type, data)) };
   for (const record of (await ports.journals.unfinished()).filter(isSetup)) {
-    const end = await recoverSetup(ports, record, { cancel: AbortSignal.abort(new SupervisorError('SETUP_CANCELLED', 'Another setup begins.')), interrupt: never, onPublished: () => undefined });
+    const end = await recoverSetup(quiet, record, { cancel: AbortSignal.abort(new SupervisorError('SETUP_CANCELLED', 'Another setup begins.')), interrupt: never, onPublished: () => undefined });
     if (end.kind !== 'failed' || end.undone) continue;
     const journal = await ports.journals.reopen(record.header.change);
     await journal.close();

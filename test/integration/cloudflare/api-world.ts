@@ -32,8 +32,13 @@ export const never = new AbortController().signal;
 const LIMITS = new Set([ATTEMPT_TIMEOUT_MS, PLAN_TIMEOUT_MS, 60_000, 120_000, 240_000, 600_000]);
 export const isWait = (ms: number): boolean => !LIMITS.has(ms);
 
-export async function startApiWorld(options: SandboxOptions = {}): Promise<ApiWorld> {
-  const sandbox = await startSandbox({ cloudflared: null, ...options });
+export interface ApiWorldOptions extends SandboxOptions {
+  /** Puts the stand-in for cloudflared in place; few tests run one. */
+  readonly standIn?: boolean;
+}
+
+export async function startApiWorld({ standIn = false, ...options }: ApiWorldOptions = {}): Promise<ApiWorld> {
+  const sandbox = await startSandbox(standIn ? options : { cloudflared: null, ...options });
   const agent = new Agent();
   const clock = createTestClock(isWait);
   const budget = createRequestBudget(clock);

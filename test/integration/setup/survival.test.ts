@@ -93,6 +93,22 @@ describe('a supervisor that is killed', () => {
     expect((await harness.installed())?.identity).toMatchObject({ name: 'web', madeByUs: true });
   });
 
+  test('while a person authorises it finds the certificate that came meanwhile', async () => {
+    harness.login = (_signal, onUrl) => {
+      onUrl('https://dash.cloudflare.com/argotunnel?aud=&callback=x');
+      return new Promise<never>(() => undefined);
+    };
+    const issued = harness.when('login.url-issued');
+    harness.createSession().start({ name: 'web' });
+    await issued;
+    const { pem } = harness.issue();
+    const next = harness.createSession({ login: { ...harness.ports.login, collect: async () => pem } });
+    next.recover(await harness.unfinished());
+    await next.settled();
+    await expectNothingLeft();
+    expect((await harness.installed())?.identity.name).toBe('web');
+  });
+
   test('while the network is away afterwards waits for it', async () => {
     const { gate, died } = createDeadlyGate((boundary) => boundary.name === 'create-tunnel' && boundary.phase === 'before');
     harness.createSession({ gate }).start({ name: 'web' });

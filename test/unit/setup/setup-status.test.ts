@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { NO_SETUP, nextSetupStatus, watchStatus } from '../../../src/setup/setup-status.js';
-import { journalParameters, sameParameters } from '../../../src/setup/parameters.js';
+import { journalParameters, readParameters, sameParameters } from '../../../src/setup/parameters.js';
 import { Secret } from '../../../src/core/secret.js';
 
 describe('the status of a setup', () => {
@@ -39,6 +39,10 @@ describe('the parameters of a setup', () => {
   });
 
   test('are journalled without the certificate', () => {
-    expect(journalParameters({ name: 'a', certificate: new Secret('x') })).toEqual({ name: 'a' });
+    const parameters = { name: 'a', timeoutMs: 5, join: true, domain: 'd', takeover: false };
+    const journalled = journalParameters({ ...parameters, certificate: new Secret('x') });
+    expect(journalled).toEqual(parameters);
+    expect(readParameters(JSON.parse(JSON.stringify(journalled)))).toEqual(parameters);
+    for (const rubbish of [null, undefined, 7, [], { name: 7, timeoutMs: 'x', join: 'yes', certificate: 'x' }]) expect(readParameters(rubbish)).toEqual({});
   });
 });
