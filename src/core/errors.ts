@@ -99,6 +99,25 @@ export const ERRORS = {
   DEVICE_UNKNOWN: input('No container has this device id.', 'Check the id; Portacode writes it into the description of the container.', 404),
   DEVICE_AMBIGUOUS: conflict('Several containers have this device id.', 'Take the id out of the description of all but one.'),
 
+  // Releases: what is downloaded, from where, and what becomes of it.
+  RELEASE_UNKNOWN: input('There is no such release of cloudflared for this machine.', 'Look for the version among its releases; without --version the newest is taken.', 404),
+  RELEASE_UNREACHABLE: failed('The place that cloudflared is downloaded from cannot be reached.', 'Check the network and the proxy variables; or name a mirror with --mirror, or a file with --from.', 502),
+  RELEASE_REFUSED: failed('The place that cloudflared is downloaded from refuses the request.', 'Look at the message; try again later, or name a mirror with --mirror, or a file with --from.', 502),
+  RELEASE_UNEXPECTED: failed('What is said about the release cannot be read.', 'Check --mirror, and that no proxy or login page answers in its place.', 502),
+  RELEASE_MISMATCH: failed('The program says that it is another version than the release; it was thrown away.', 'Check --version, and what the mirror has under it.', 502),
+  CHECKSUM_MISSING: failed('Nobody says which SHA-256 the download should have, so it was thrown away.', 'Give what its publisher says with --sha256.', 422),
+  CHECKSUM_MISMATCH: failed('The SHA-256 of the download is not the one that was published; it was thrown away.', 'Try again; if it stays so, what you download is not what was published.', 502),
+  DOWNLOAD_INCOMPLETE: failed('The download was cut off.', 'Check the network and try again.', 502),
+  DOWNLOAD_TOO_LARGE: failed('The download is larger than any cloudflared; it was thrown away.', 'Check --from and --mirror.', 502),
+  DOWNLOAD_NOT_PROGRAM: failed('A web page, or something else that is no program, came in place of cloudflared.', 'Check --from and --mirror, and whether a proxy or a login page of the network answers in its place.', 502),
+  PLATFORM_UNSUPPORTED: failed('There is no release of cloudflared that we know for this system.', 'Bring a cloudflared by hand: --from FILE, or --cloudflared FILE.', 501),
+  PACKAGE_MANAGER_MISSING: failed('None of the package managers that we know is on this machine.', 'Install the packages that the message names by hand.', 501),
+  UPGRADE_REVERTED: failed('The new cloudflared did not serve, so the one before was put back and serves on.', 'The message says why; `logs` may say more.', 502),
+  UPGRADE_IN_PROGRESS: conflict('An upgrade to another version is under way.', 'Wait for it.'),
+  BINARY_WRONG_CPU: failed('The program is for another CPU or operating system; it was thrown away.', 'Name the file for this machine with --from, or leave --from out.', 422),
+  BINARY_NOT_EXECUTABLE: person('No program can be run from the directory in which cloudflared would be put.', 'It is mounted with noexec, or a policy forbids it: name another --base-dir, or use `install --to system`.', 403),
+  BINARY_NOT_OURS: person('The cloudflared in use was named with --cloudflared, so it is not ours to replace.', 'Replace that file and run `upgrade` without --version, which takes it up; or leave --cloudflared out.'),
+
   // Connector: the failure table of connector/failures.ts uses these codes.
   BINARY_MISSING: person('There is no cloudflared.', 'Run `cloudflared-supervisor install`, or name one with --cloudflared.', 424),
   BINARY_UNUSABLE: person('The cloudflared that was found does not run.', 'Run `cloudflared-supervisor install`, or name another with --cloudflared.', 424),
@@ -119,6 +138,13 @@ export const ERRORS = {
   CONNECTOR_MISMATCH: failed('The connector runs other rules than it was given.', 'Report it; the previous configuration stays.'),
   PROCESS_LIMIT: failed('No further process can be started.', 'Raise the limit (`ulimit -u`, pids of the container).', 503),
   ROLLBACK_FAILED: failed('A change failed, and undoing it failed too.', 'Look at both messages; the next start tries the undo again.'),
+
+  // What `doctor` finds besides.
+  NODE_TOO_OLD: failed('This Node is too old.', 'Install Node 20.19 or newer, and start the daemon with it.'),
+  CLOCK_WRONG: failed('The clock of this machine is wrong, so certificates may not be taken for valid.', 'Set the clock (`timedatectl set-ntp true`, or chrony, or ntpd).'),
+  DISK_SHORT: failed('There is little space, or few inodes, left where everything is kept.', 'Free space: logs need 50 MB, and another cloudflared 40 MB.'),
+  MEMORY_SHORT: failed('Memory does not hold two connectors, so a change would stop the old one first and lose requests.', 'Give the machine or the container more memory, or accept it with --replace=restart.'),
+  FILES_FOREIGN: person('Files that are not the service user\'s are where everything is kept.', 'Give them back with `chown`; the message names them.', 403),
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof ERRORS;
