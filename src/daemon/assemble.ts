@@ -6,8 +6,8 @@ import { readProcess } from '../host/process-table.js';
 import { machineTag } from '../host/machine-id.js';
 import { removeDurably } from '../host/atomic-file.js';
 import { Secret } from '../core/secret.js';
-import type { AddressResolver } from '../forwarding/ports.js';
 import { createWriter, type ForwardingWriter } from '../forwarding/writer.js';
+import type { DevicePublishing } from '../devices/ports.js';
 import type { DisconnectPorts, Publish } from '../setup/ports.js';
 import { createSetupSession, type SetupSession } from '../setup/session.js';
 import { writeCredentials } from '../state/credentials-file.js';
@@ -17,6 +17,7 @@ import { createCloudflareParts, type CloudflareParts } from './cloudflare-parts.
 import { createConnectorLogs, type ConnectorLogs } from './connector-logs.js';
 import { createBinaryParts, createConnectorParts, type BinaryFinder } from './connector-parts.js';
 import { createConfigCopy, createCopies, type KeptCopies } from './copies.js';
+import { createDevicePublishing, createDeviceParts, type DeviceParts } from './device-parts.js';
 import type { EventLog } from './event-log.js';
 import { createCredentialsHealer } from './heal-credentials.js';
 import { logConnectorLine } from './log-lines.js';
@@ -34,14 +35,11 @@ export interface Parts {
   readonly connectorLogs: ConnectorLogs;
   readonly copies: KeptCopies;
   readonly writer: ForwardingWriter;
+  readonly devices: DeviceParts;
+  readonly devicePublishing: DevicePublishing;
   readonly setup: SetupSession;
   readonly disconnect: DisconnectPorts;
 }
-
-/** Where nobody knows devices, none has an address. */
-const NO_DEVICES: AddressResolver = {
-  resolve: (deviceIds) => Promise.resolve(new Map(deviceIds.map((deviceId) => [deviceId, { kind: 'unresolved', reason: 'no devices are known on this machine' }]))),
-};
 
 /** The one place where everybody is introduced to everybody. */
 export function assembleParts(context: ProcessContext, log: EventLog, state: State, extras: DaemonExtras): Parts {
@@ -67,12 +65,13 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
   const drained = (signal: AbortSignal): Promise<void> => waitUntilDrained(connectors, log, signal);
 
   const copies = createCopies({ sources: [createConfigCopy(paths), ...(extras.portacode?.copies ?? [])], hashes: state.copyHashes, revisions: state.revisions, emit, clock });
+  const devices = createDeviceParts(context, state, emit);
   const writer = createWriter(
     {
       revisions: state.revisions,
       connectors,
       dns: cloudflare.dns,
-      addresses: extras.devices?.addresses ?? NO_DEVICES,
+      addresses: devices.directory,
       copies,
       artifacts: state.artifacts,
       journals: state.journals,
@@ -148,7 +147,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
     createChangeId,
     ...gate,
   };
-  return { binary, cloudflare, connectors, connectorLogs, copies, writer, setup, disconnect };
+  return { binary, cloudflare, connectors, connectorLogs, copies, writer, devices, devicePublishing: createDevicePublishing(writer, state, cloudflare.dns), setup, disconnect };
 }
 
 /** What cloudflared makes: 32 random bytes. */

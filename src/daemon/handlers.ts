@@ -3,6 +3,7 @@ import { SupervisorError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import type { Status } from '../core/status.js';
 import type { ChangeOptions, ChangeOutcome, ChangeRequest } from '../forwarding/change.js';
+import { reconcile } from '../devices/reconcile.js';
 import { addRule, removeRule, storedRules } from '../forwarding/rules-edit.js';
 import { disconnect } from '../setup/disconnect.js';
 import type { SetupParameters } from '../setup/parameters.js';
@@ -75,9 +76,9 @@ export function createHandlers(given: HandlerParts): Handlers {
       const revisions = (await state.revisions.list()).toSorted((a, b) => b.revision - a.revision);
       return { revisions: revisions.map(({ revision, createdAt, reason, domain, rules }) => ({ revision, createdAt, reason, domain, rules: rules.length, current: revision === current })) };
     },
-    reconcile: async () => {
-      const { outcome, revision, rules, warnings } = await writer.submit({ kind: 'refresh' }, { reason: 'device' });
-      return { changed: outcome === 'applied', revision, rules, warnings };
+    reconcile: async ({ device }) => {
+      const { changed, revision, rules, warnings } = await reconcile({ directory: parts.devices.directory, publishing: parts.devicePublishing, clock: context.clock }, { deviceId: device, signal: given.stopping });
+      return { changed, revision, rules, warnings };
     },
     disconnect: async ({ dryRun = false }) => {
       if (dryRun) return toDisconnectAnswer(await disconnect(parts.disconnect, { dryRun, interrupt: given.stopping }));

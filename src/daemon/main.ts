@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { systemClock, toIso } from '../core/clock.js';
 import { SupervisorError, toSupervisorError } from '../core/errors.js';
+import { followDevices } from '../devices/follow.js';
 import { becomeUser } from '../host/as-user.js';
 import { createBaseDirectory } from '../host/base-directory.js';
 import { ensureCaBundle } from '../host/ca-bundle.js';
@@ -110,8 +111,16 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
   announce(log, { socket: places.socket, pid: process.pid, version });
   if (worksForRoot(identity)) log.emit('daemon.warned', { code: 'RUNS_AS_ROOT', message: 'The daemon works for root. Name a service user with --user where root is not needed.' });
   void notifier.ready(() => true);
-  const drift = recovery.settled.then(
-    () => watchDrift({ dns: parts.cloudflare.dns, tunnel: state.tunnel, onChecked: () => state.retired.prune(), clock, random: context.random, logger }, streamsEnd.signal),
+  const watching = recovery.settled.then(
+    () => Promise.all([
+      watchDrift({ dns: parts.cloudflare.dns, tunnel: state.tunnel, onChecked: () => state.retired.prune(), clock, random: context.random, logger }, streamsEnd.signal),
+      followDevices({
+        directory: parts.devices.directory, publishing: parts.devicePublishing, leaseFile: parts.devices.leaseFile.path, clock, random: context.random, logger,
+        onPublished: (listener) => log.subscribe(({ type }) => {
+          if (type === 'forwarding.applied') listener();
+        }),
+      }, streamsEnd.signal),
+    ]),
     (error: unknown) => stop.fail(toSupervisorError(error)),
   );
 
@@ -120,9 +129,10 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
   void notifier.stopping();
   await stopParts(parts, { handover, hurry: stop.hurry, clock });
   streamsEnd.abort();
-  await drift;
+  await watching;
   await closeServer(server);
   await parts.cloudflare.close();
+  await parts.devices.close();
   store.close();
   if (failure !== undefined) throw failure;
   return exitCode;

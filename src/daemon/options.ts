@@ -45,6 +45,9 @@ export const RUN_OPTIONS = {
   connections: single('N', 'of one connector to the edge, 1 to 16', readConnections),
   'grace-period': single('DURATION', 'how long requests in flight may finish, as 30s; 3m at most', readGracePeriod),
   replace: single(REPLACE_MODES.join('|'), 'start the new connector beside the old one, or after it', oneOf(REPLACE_MODES)),
+  'lease-file': single('FILE', "dnsmasq's lease file, for devices (/var/lib/misc/portacode_dnsmasq.leases)", readPath),
+  'proxmox-ca': single('FILE', "the CA of Proxmox's certificate; without it and the next, proxmox_infra.json decides", readPath),
+  'proxmox-fingerprint': single('SHA256', "the fingerprint of Proxmox's certificate", readFingerprint),
   'log-level': single(LOG_LEVELS.join('|'), 'how much is logged', oneOf(LOG_LEVELS)),
 } as const satisfies Record<string, OptionSpec<unknown>>;
 
@@ -126,6 +129,13 @@ function readHostPort(text: string): string {
   const port = Number(match?.[2]);
   if (match === null || port < 1 || port > 65_535) throw new Error(`be HOST:PORT, and not ${quote(text)}`);
   return text;
+}
+
+/** As Proxmox and openssl show it; colons and capitals as one likes. */
+function readFingerprint(text: string): string {
+  const hex = text.replaceAll(':', '').toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(hex)) throw new Error(`be a SHA-256 in hex, and not ${quote(text)}`);
+  return hex;
 }
 
 function readConnections(text: string): number {

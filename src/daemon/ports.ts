@@ -1,15 +1,13 @@
 import type { AnswerOf } from '../api/answers.js';
 import type { ParsedRequest } from '../api/requests.js';
-import type { AddressResolver } from '../forwarding/ports.js';
 import type { ForwardingWriter } from '../forwarding/writer.js';
 import type { Gate } from '../transaction/ports.js';
 import type { CopySource } from './copies.js';
 
 /** What parts that stand beside the main job bring in. Where one is not there, its calls say so. */
 
-/** Portacode's devices: who has which address, and what of them is exposed. */
+/** What of Portacode's devices is exposed. */
 export interface DevicesPart {
-  readonly addresses: AddressResolver;
   expose(request: ParsedRequest<'exposePorts'>, writer: ForwardingWriter): Promise<AnswerOf<'exposePorts'>>;
 }
 

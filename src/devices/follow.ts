@@ -39,7 +39,8 @@ export async function followDevices(parts: FollowParts, signal: AbortSignal): Pr
   const pace = new Pace(clock);
   const removals = new Removals(clock);
   const warn = (error: unknown, message: string): void => {
-    if (!signal.aborted) logger.warn({ error: toSupervisorError(error).toBody() }, message);
+    const { code, ...body } = toSupervisorError(error).toBody();
+    if (!signal.aborted && code !== 'DAEMON_STOPPING') logger.warn({ error: { code, ...body } }, message);
   };
   const guard = createGuard({
     directory,

@@ -10,6 +10,7 @@ export interface ReconcileWish {
   readonly deviceId?: string | undefined;
   readonly attempts?: number;
   readonly pauseMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 export interface ReconcileAnswer extends ChangeAnswer {
@@ -42,14 +43,14 @@ export async function reconcile({ directory, publishing, clock }: ReconcileParts
   let gone: readonly string[] = [];
   let goneLooks = 0;
   for (let attempt = 1; ; attempt += 1) {
-    const sightings = await directory.look(deviceIds, { deadlineMs: LOOK_DEADLINE_MS, served: publishing.current()?.addresses ?? [] });
+    const sightings = await directory.look(deviceIds, { deadlineMs: LOOK_DEADLINE_MS, served: publishing.current()?.addresses ?? [], ...(wish.signal === undefined ? {} : { signal: wish.signal }) });
     const difference = compare(publishing.current() ?? before, sightings);
     if (difference.lost.length > 0) await publishing.withdraw(difference.lost);
     gone = goneLooks === 0 ? difference.gone : gone.filter((deviceId) => difference.gone.includes(deviceId));
     goneLooks = gone.length === 0 ? 0 : goneLooks + 1;
     const mayGoOn = goneLooks > 0 ? goneLooks < LOOKS_FOR_REMOVAL : attempt < attempts;
     if (mayGoOn && difference.unsettled.length > 0) {
-      await clock.sleep(wish.pauseMs ?? PAUSE_MS);
+      await clock.sleep(wish.pauseMs ?? PAUSE_MS, wish.signal);
       continue;
     }
 
