@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Secret } from '../../../src/core/secret.js';
 import { never } from './api-world.js';
 import { DOMAIN, only, startDnsHarness, type DnsHarness } from './dns-harness.js';
 
@@ -115,85 +114,6 @@ describe('publishing names', () => {
   });
 });
 
-describe('records that are not ours', () => {
-  test('are a conflict in the plan, and stay', async () => {
-    harness.put(APP, 'AAAA', '2001:db8::1');
-    harness.put(APP, 'TXT', 'hello');
-    const plan = await harness.plan([APP]);
-    expect(plan).toMatchObject({ publish: [], conflicts: [{ hostname: APP, record: { type: 'AAAA', content: '2001:db8::1' } }] });
-  });
-
-  test('of other types stay beside ours', async () => {
-    harness.put(DOMAIN, 'MX', 'mail.example.net');
-    harness.put(DOMAIN, 'TXT', 'v=spf1 -all');
-    await harness.publish([DOMAIN]);
-    await harness.publish([]);
-    expect(harness.at(DOMAIN)).toEqual(['MX mail.example.net', 'TXT v=spf1 -all']);
-  });
-
-  test('are replaced by a takeover, several too, and given back as they were', async () => {
-    harness.put(APP, 'A', '192.0.2.1', false);
-    harness.put(APP, 'A', '192.0.2.2');
-    harness.put(APP, 'TXT', 'hello');
-    const other = `other.${DOMAIN}`;
-    harness.put(other, 'CNAME', 'elsewhere.example.net', false);
-    const before = harness.sandbox.world.records.list().map(({ name, type, content, proxied }) => ({ name, type, content, proxied }));
-
-    await harness.publish([APP, other], { takeover: true });
-    expect([harness.at(APP), harness.at(other)]).toEqual([[`CNAME ${harness.target}`, 'TXT hello'], [`CNAME ${harness.target}`]]);
-    expect(harness.dns.stateOf(APP)).toBe('taken-over');
-    expect(harness.events.filter(({ type }) => type === 'dns.taken-over')).toMatchObject([{ data: { hostname: APP, previousType: 'A, A' } }, { data: { hostname: other, previousContent: 'elsewhere.example.net' } }]);
-
-    await harness.publish([]);
-    const after = harness.sandbox.world.records.list().map(({ name, type, content, proxied }) => ({ name, type, content, proxied }));
-    const sorted = (records: typeof before) => records.map((record) => JSON.stringify(record)).sort();
-    expect(sorted(after)).toEqual(sorted(before));
-    expect(typesOf().filter((type) => type === 'dns.restored')).toHaveLength(3);
-    expect(harness.ledger.list()).toEqual([]);
-  });
-
-  test('come back where the takeover fails half-way, and where it was cut off', async () => {
-    harness.put(APP, 'A', '192.0.2.1');
-    harness.put(APP, 'A', '192.0.2.2');
-    const change = only((await harness.plan([APP], { takeover: true })).publish);
-    const fault = harness.sandbox.faults.api.add({ fault: { kind: 'status', status: 400, code: 81045, message: 'Record quota exceeded.' }, method: 'POST', times: 1 });
-    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_FAILED' });
-    expect(harness.at(APP)).toEqual(['A 192.0.2.1', 'A 192.0.2.2']);
-    harness.sandbox.faults.api.remove(fault);
-
-    // Killed after the first record was gone: another process takes it back, or finishes it.
-    const first = harness.sandbox.world.records.named(APP)[0];
-    const zone = harness.sandbox.world.zones.find(DOMAIN);
-    if (first === undefined || zone === undefined) throw new Error('no record');
-    harness.sandbox.world.records.delete(zone, first.id);
-    await harness.restart().undo(change, never);
-    expect(harness.at(APP)).toEqual(['A 192.0.2.1', 'A 192.0.2.2']);
-    await harness.restart().execute(change, never);
-    expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
-    expect(harness.ledger.get(APP)?.previous).toHaveLength(2);
-  });
-
-  test('are not touched by a removal when somebody changed ours', async () => {
-    await harness.publish([APP]);
-    const zone = harness.sandbox.world.zones.find(DOMAIN);
-    const ours = harness.sandbox.world.records.named(APP)[0];
-    if (ours === undefined || zone === undefined) throw new Error('no record');
-    harness.sandbox.world.records.patch(zone, ours.id, { content: 'elsewhere.example.net' });
-    expect(await harness.publish([])).toMatchObject([{ code: 'DNS_RECORD_CHANGED', hostname: APP }]);
-    expect(harness.at(APP)).toEqual(['CNAME elsewhere.example.net']);
-    expect(harness.ledger.list()).toEqual([]);
-  });
-
-  test('but lead to our tunnel are adopted without a write, and go with the rule', async () => {
-    harness.put(APP, 'CNAME', harness.target);
-    await harness.publish([APP]);
-    expect(harness.requests()).toEqual([`GET zones/*/dns_records`]);
-    expect(harness.dns.stateOf(APP)).toBe('adopted');
-    await harness.publish([]);
-    expect(harness.at(APP)).toEqual([]);
-  });
-});
-
 describe('a new tunnel', () => {
   test('gets our records, in place', async () => {
     await harness.publish([APP]);
@@ -252,50 +172,6 @@ describe('a machine that joined', () => {
     await harness.publish([APP], { joined: true });
     expect(await harness.publish([], { joined: true })).toMatchObject([{ code: 'DNS_RECORD_LEFT', hostname: APP }]);
     expect([harness.at(APP), harness.ledger.list()]).toEqual([[`CNAME ${harness.target}`], []]);
-  });
-});
-
-describe('where the token may not edit DNS', () => {
-  test.each([{ dnsEdit: false }, { dnsEdit: false, dnsRead: false }])('the server routes the name, and what cannot be removed is said (%o)', async (rights) => {
-    harness.sandbox.world.tokens.setRights(rights);
-    const other = `other.${DOMAIN}`;
-    await harness.publish([APP, other]);
-    expect([harness.at(APP), harness.at(other)]).toEqual([[`CNAME ${harness.target}`], [`CNAME ${harness.target}`]]);
-    expect(harness.dns.stateOf(APP)).toBe('unmanaged');
-    expect(harness.requests().filter((request) => request === 'POST zones/*/dns_records').length).toBeLessThanOrEqual(1);
-
-    expect(await harness.publish([other])).toMatchObject([{ code: 'DNS_RECORD_LEFT', hostname: APP }]);
-    expect(harness.dns.stateOf(APP)).toBe('owed');
-
-    // With a token that may, what is owed goes.
-    harness.sandbox.world.tokens.setRights({ dnsEdit: true, dnsRead: true });
-    harness.access = harness.access && { ...harness.access, client: harness.issue().client };
-    expect(await harness.dns.checkDrift(harness.zoneId, never)).toMatchObject({ readable: true, owed: [] });
-    expect(harness.at(APP)).toEqual([]);
-  });
-
-  test('a name outside the zone is never routed', async () => {
-    harness.sandbox.world.tokens.setRights({ dnsEdit: false });
-    await expect(harness.dns.execute({ kind: 'create-record', hostname: 'app.example.org', zoneId: harness.zoneId, content: harness.target, via: 'api' }, never)).rejects.toMatchObject({ code: 'DNS_FORBIDDEN' });
-    await expect(harness.dns.execute({ kind: 'create-record', hostname: 'notexample.com', zoneId: harness.zoneId, content: harness.target, via: 'route-dns' }, never)).rejects.toMatchObject({ code: 'DNS_FORBIDDEN' });
-    expect(harness.sandbox.world.records.list()).toEqual([]);
-  });
-
-  test('another name than was asked is an error that names it', async () => {
-    harness.sandbox.world.tokens.setRights({ dnsEdit: false });
-    harness.routeDns = async ({ hostname }) => ({ hostname: `${hostname}.${DOMAIN}` });
-    const change = only((await harness.plan([APP])).publish);
-    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_MISROUTED', message: expect.stringContaining(`${APP}.${DOMAIN}`) as string });
-    expect(harness.ledger.list()).toEqual([]);
-  });
-
-  test('our own record is pointed at a new tunnel, since it was read and is ours', async () => {
-    await harness.publish([APP]);
-    const made = await harness.issue().account.createTunnel('second', new Secret(Buffer.alloc(32).toString('base64')), never);
-    if (made.kind !== 'created') throw new Error('no tunnel');
-    harness.sandbox.world.tokens.setRights({ dnsEdit: false });
-    await harness.publish([APP], { tunnelId: made.tunnel.id });
-    expect(harness.at(APP)).toEqual([`CNAME ${made.tunnel.id}.cfargotunnel.com`]);
   });
 });
 
