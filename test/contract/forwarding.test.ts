@@ -99,6 +99,14 @@ describeContract('forwarding', (program) => {
       expect(await answer).toMatchObject({ body: 'first released', isComplete: true });
     });
 
+    test('may answer without a body', async (context) => {
+      const origin = await startOrigin(context);
+      const connector = await serve(context, [{ service: `http://127.0.0.1:${origin.port}` }]);
+      const hostname = nameFor(sandbox(), connector.tunnel);
+      for (const status of [204, 304, 404]) expect(await visit(sandbox(), hostname, { path: `/status/${status}` })).toMatchObject({ status, body: '', isComplete: true });
+      expect(await visit(sandbox(), hostname, { method: 'HEAD', path: '/status/200' })).toMatchObject({ status: 200, headers: { 'content-length': '5' }, body: '', isComplete: true });
+    });
+
     test('that is down: 502, said by the connector', async (context) => {
       const connector = await serve(context, [{ service: 'http://127.0.0.1:1' }]);
       expect((await visit(sandbox(), nameFor(sandbox(), connector.tunnel))).status).toBe(502);

@@ -41,8 +41,8 @@ class Waiters {
 }
 
 /**
- * `/wait…`: answered when released. `/stream…`: the first half at once, the rest when released. `/echo`: headers and body,
- * told back. A WebSocket: echoes bytes as they come, without looking into frames.
+ * `/wait…`: answered when released. `/stream…`: the first half at once, the rest when released. `/status/…`: that status,
+ * without a body. Else headers and body, told back. A WebSocket: echoes bytes as they come, without looking into frames.
  */
 function answer(waiters: Waiters): RequestListener {
   return (request: IncomingMessage, response: ServerResponse) => {
@@ -53,6 +53,10 @@ function answer(waiters: Waiters): RequestListener {
     }
     if (path.startsWith('/wait') || path.startsWith('/stream')) {
       waiters.hold(path, response);
+      return;
+    }
+    if (path.startsWith('/status/')) {
+      response.writeHead(Number(path.split('/')[2]), { 'Content-Length': request.method === 'HEAD' ? '5' : '0' }).end();
       return;
     }
     const chunks: Buffer[] = [];

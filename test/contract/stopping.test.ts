@@ -1,8 +1,11 @@
 import { describe, expect, test, vi, type TestContext } from 'vitest';
 
+import { createCertificateAuthority } from '../../src/sandbox/certificates.js';
+import { startEdge } from '../../src/sandbox/edge/edge.js';
 import { Connector, type ConnectorOptions } from './connector.js';
 import { startOrigin, type Origin } from './origin.js';
 import { describeContract } from './programs.js';
+import { Scratch } from './scratch.js';
 import { useSandbox } from './use-sandbox.js';
 import { firstBytes, nameFor, openVisit, readAnswer, visit, type Answer } from './visitor.js';
 import { openWebSocket } from './websocket.js';
@@ -132,6 +135,22 @@ describeContract('stopping', (program) => {
       connector.child.kill('SIGTERM');
       expect(await connector.ended).toEqual(GRACEFULLY);
     });
+  });
+
+  test('with its edge lost it ends when its next attempt fails, at the end of the grace period at latest', async (context) => {
+    const certificate = await createCertificateAuthority();
+    const edge = await startEdge({ ...(await certificate.issue({ names: ['h2.cftunnel.com'] })), authorize: () => ({ kind: 'accept' }) });
+    context.onTestFinished(() => edge.close());
+    const cacert = new Scratch(context).write('ca.pem', certificate.pem);
+    const connector = new Connector(program, sandbox(), context, { edges: edge.addresses, flags: ['--cacert', cacert, '--ha-connections', '1', '--grace-period', '2s', '--retries', '0'] });
+    await connector.untilConnected();
+    await edge.setDialMode('refuse');
+    edge.drop(() => true);
+    await connector.untilLogged('Connection terminated');
+    const startedAt = performance.now();
+    connector.child.kill('SIGTERM');
+    expect(await connector.ended).toEqual(GRACEFULLY);
+    expect(performance.now() - startedAt).toBeLessThan(4500);
   });
 
   test('loses no request when another connector of the tunnel is ready', async (context) => {

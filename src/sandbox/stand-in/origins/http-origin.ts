@@ -43,7 +43,7 @@ export class HttpOrigin {
   }
 
   serve(request: TunnelRequest, headers: readonly Header[], outcome: Outcome): void {
-    this.#send(request, this.#requestHeaders(request, headers), outcome, hasNoBody(request));
+    this.#send(request, this.#requestHeaders(request, headers), outcome);
   }
 
   #requestHeaders(request: TunnelRequest, headers: readonly Header[]): Header[] {
@@ -75,8 +75,8 @@ export class HttpOrigin {
     return requestSecure(secure);
   }
 
-  /** Go's client tries again when a connection that was kept turns out to be closed; without a body nothing is sent twice. */
-  #send(request: TunnelRequest, headers: readonly Header[], outcome: Outcome, mayRetry: boolean): void {
+  /** Not tried again where a kept connection turns out to be closed: neither does cloudflared, whose requests all have a body to Go. */
+  #send(request: TunnelRequest, headers: readonly Header[], outcome: Outcome): void {
     const sent = this.#open(request, headers);
     const stop = (): void => {
       sent.destroy();
@@ -96,10 +96,6 @@ export class HttpOrigin {
     });
     sent.once('error', (error) => {
       settle();
-      if (mayRetry && sent.reusedSocket && !request.gone.aborted) {
-        this.#send(request, headers, outcome, false);
-        return;
-      }
       outcome.failed(goNetError(error));
       request.fail();
     });
