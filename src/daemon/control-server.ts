@@ -18,8 +18,8 @@ const LIMITS = {
   unreadAnswerBytes: 64 * 1024 * 1024,
 } as const;
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+/** From the first byte of a request to the last of its headers, and of its body. */
+const SENDING_TIMEOUTS = { headersMs: 10_000, requestMs: 30_000 } as const;
 /** A client that neither reads its answer nor asks again. */
 const IDLE_TIMEOUT_MS = 60_000;
 
@@ -27,6 +27,7 @@ export interface ControlServerParts {
   readonly handlers: Handlers;
   /** A failure that is not one of the table: for the log. */
   readonly onFault: (error: SupervisorError) => void;
+  readonly sendingTimeouts?: { readonly headersMs: number; readonly requestMs: number };
 }
 
 interface Load {
@@ -39,11 +40,12 @@ interface Load {
 /** HTTP over the unix socket: guards, then routing, then one schema, then the handler; every failure is of the table. */
 export function createControlServer(parts: ControlServerParts): Server {
   const load: Load = { requests: 0, streams: 0, unreadAnswerBytes: 0, bodies: { heldBytes: 0 } };
+  const { headersMs, requestMs } = parts.sendingTimeouts ?? SENDING_TIMEOUTS;
   const server = createServer({
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
-    keepAliveTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: headersMs / 2,
+    keepAliveTimeout: SENDING_TIMEOUTS.requestMs,
     requireHostHeader: false,
   });
   server.maxConnections = LIMITS.connections;

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Clock } from '../core/clock.js';
+import type { Warning } from '../core/dns.js';
 import { toSupervisorError } from '../core/errors.js';
 import type { Emit, EventData } from '../core/events.js';
 import type { Revision } from '../core/revision.js';
@@ -13,16 +15,23 @@ import { readConfigCopy } from './read-config-copy.js';
 /** One file that is a copy of the revision, for people and other programs. */
 export interface CopySource {
   readonly path: string;
-  render(revision: Revision): Promise<Copy>;
+  /** What is to be written, the file itself first; nothing where nothing is to be said. */
+  render(revision: Revision): Promise<readonly Copy[]>;
   /** What somebody made of it, as rules to apply; throws what is wrong with it. */
   readRules(content: string, current: Revision): Promise<readonly unknown[]>;
+  /** Another program writes it too: while nothing is published it is that program's alone. */
+  readonly isShared?: boolean;
+  /** Sets aside what nobody can read, and puts back what was there before. Absent: it is set aside and written anew. */
+  mend?(): Promise<void>;
+  /** It says nothing of a tunnel, and so stays when there is none any more. */
+  readonly staysWithoutTunnel?: boolean;
 }
 
 /** `config.yml`: the very file that the connector runs on. */
 export function createConfigCopy(paths: BasePaths): CopySource {
   return {
     path: paths.configYml,
-    render: async ({ revision }) => ({ path: paths.configYml, content: await readFile(paths.revisionYml(revision), 'utf8') }),
+    render: async ({ revision }) => [{ path: paths.configYml, content: await readFile(paths.revisionYml(revision), 'utf8') }],
     readRules: readConfigCopy,
   };
 }
@@ -52,14 +61,27 @@ interface TakenIn {
 }
 
 export function createCopies({ sources, hashes, revisions, emit, clock }: CopiesParts): KeptCopies {
-  const writeAll = async (revision: Revision): Promise<void> => {
-    await hashes.write(await Promise.all(sources.map((source) => source.render(revision))), revision.revision);
+  /** One directory after the other: where one cannot be written, the others are all the same. */
+  const writeAll = async (revision: Revision): Promise<readonly Warning[]> => {
+    const warnings: Warning[] = [];
+    for (const group of byDirectory(sources)) {
+      try {
+        await hashes.write((await Promise.all(group.map((source) => source.render(revision)))).flat(), revision.revision);
+      } catch (error) {
+        warnings.push(toWarning(error));
+      }
+    }
+    return warnings;
   };
 
   const takeInOne = async (source: CopySource, current: Revision | undefined, writer: Pick<ForwardingWriter, 'submit'>): Promise<TakenIn> => {
     const state = await hashes.check(source.path);
     if (state.kind === 'current') return { behind: false };
     if (state.kind === 'missing' || state.kind === 'stale') return { behind: true };
+    if (current === undefined && source.isShared === true) {
+      await source.mend?.();
+      return { behind: false };
+    }
     try {
       if (current === undefined) throw new Error('nothing is published that it could be a copy of');
       const rules = await source.readRules(state.content, current);
@@ -67,27 +89,45 @@ export function createCopies({ sources, hashes, revisions, emit, clock }: Copies
       const message = outcome === 'applied' ? 'What was changed in it is published now.' : 'It says the same as before.';
       return { behind: outcome !== 'applied', told: { file: source.path, outcome: 'applied', message } };
     } catch (error) {
+      const { code, message: problem } = toSupervisorError(error);
+      if (code === 'DOCUMENT_CORRUPT' && source.mend !== undefined) {
+        await source.mend();
+        return { behind: true };
+      }
       const aside = await setAside(source.path, 'edited', clock.now());
-      const message = `${toSupervisorError(error).message}. It stands beside it as ${aside ?? 'nothing: it is gone'}.`;
+      const message = `${problem}. It stands beside it as ${aside ?? 'nothing: it is gone'}.`;
       return { behind: true, told: { file: source.path, outcome: 'set-aside', message } };
     }
   };
 
   return {
-    write: async (revision) => {
-      await writeAll(revision);
-      return [];
-    },
+    write: writeAll,
     takeIn: async (current, writer) => {
       const taken: TakenIn[] = [];
-      for (const source of sources) taken.push(await takeInOne(source, current, writer));
+      for (const source of sources) {
+        const one = await takeInOne(source, current, writer).catch((error: unknown): TakenIn => {
+          // One that cannot be read is no reason not to look at the others.
+          emit('daemon.warned', toWarning(error));
+          return { behind: false };
+        });
+        taken.push(one);
+      }
       const now = current === undefined ? undefined : (revisions.current() ?? current);
-      if (now !== undefined && taken.some(({ behind }) => behind)) await writeAll(now);
+      if (now !== undefined && taken.some(({ behind }) => behind)) for (const warning of await writeAll(now)) emit('daemon.warned', warning);
       for (const { told } of taken) if (told !== undefined) emit('copy.edited', told);
     },
     remove: async (remove) => {
-      for (const { path } of sources) await remove(path);
-      await hashes.forget(sources.map(({ path }) => path));
+      const gone = sources.filter(({ staysWithoutTunnel }) => staysWithoutTunnel !== true).map(({ path }) => path);
+      for (const path of gone) await remove(path);
+      await hashes.forget(gone);
     },
   };
+}
+
+const byDirectory = (sources: readonly CopySource[]): readonly (readonly CopySource[])[] =>
+  [...new Set(sources.map(({ path }) => dirname(path)))].map((directory) => sources.filter(({ path }) => dirname(path) === directory));
+
+function toWarning(error: unknown): Warning {
+  const { code, message } = toSupervisorError(error);
+  return { code, message };
 }

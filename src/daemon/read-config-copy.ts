@@ -20,7 +20,7 @@ export async function readConfigCopy(content: string, current: Revision): Promis
   let document: unknown;
   try {
     // Strings stay strings, whatever they look like; no aliases that unfold to gigabytes.
-    document = parse(content, { schema: 'core', maxAliasCount: 0 });
+    document = parse(content, { schema: 'core', maxAliasCount: 0, logLevel: 'error' });
   } catch (error) {
     throw invalid([{ code: 'FILE_INVALID', message: `it is not YAML: ${error instanceof Error ? error.message.split('\n')[0] ?? '' : String(error)}` }]);
   }

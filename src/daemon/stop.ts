@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import type { SupervisorError } from '../core/errors.js';
+import { HANDED_OVER, type SupervisorError } from '../core/errors.js';
 import type { Parts } from './assemble.js';
 import { untilAborted } from './until-aborted.js';
 
@@ -38,7 +38,7 @@ export function createStopRequest(): StopRequest {
   return {
     asked,
     hurry: hurry.signal,
-    ask: (handover) => take({ handover, failure: undefined, exitCode: 0 }),
+    ask: (handover) => take({ handover, failure: undefined, exitCode: handover ? HANDED_OVER : 0 }),
     // What cannot be recovered is left as it is, connectors too.
     fail: (failure) => {
       if (!isAsked) take({ handover: true, failure, exitCode: 1 });

@@ -72,7 +72,7 @@ export async function executePlan(
     context: { reason },
   };
   const result = await runChange(header, ports.journals, { ...runOptions(scope, change), interrupt: run.interrupt, onNoReturn: run.onNoReturn });
-  const durationMs = clock.monotonic() - acceptedAt;
+  const durationMs = Math.round(clock.monotonic() - acceptedAt);
   if (result.outcome !== 'done') throw rolledBack(result, change, revision, ports);
 
   const current = revisions.current();

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorBody } from '../../src/api/answers.js';
 import type { AnswerOf } from '../../src/api/answers.js';
 import { ERRORS, SupervisorError } from '../../src/core/errors.js';
+import type { LineWriter } from '../../src/daemon/json-lines.js';
 import { listenOnSocket } from '../../src/daemon/listen-socket.js';
 import { exchange, get, open, send, serveControlSocket, type ControlSocket, type RawAnswer } from './control-socket.js';
 
@@ -181,6 +182,60 @@ describe('under abuse', () => {
   test('200 clients at once are all answered', async () => {
     const answers = await Promise.all(Array.from({ length: 200 }, () => exchange(socket.socketPath, get('/v1/forwarding'))));
     expect(answers.filter((answer) => answer.status === 200)).toHaveLength(200);
+  });
+
+  test.each([
+    ['its headers', 'GET /v1/forwarding HTTP/1.1\r\nHost: loc'],
+    ['its body', get('/v1/forwarding', 'Content-Length: 100\r\n').replace('GET', 'PUT')],
+  ])('a client that is slow to send %s is told so', async (_name, bytes) => {
+    const hasty = await serveControlSocket({}, { sendingTimeouts: { headersMs: 100, requestMs: 200 } });
+    try {
+      expect(errorOf(await exchange(hasty.socketPath, bytes)).code).toBe('REQUEST_TIMED_OUT');
+    } finally {
+      await hasty.close();
+    }
+  });
+
+  test('a reader that never reads is cut off, and costs no more than it may', async () => {
+    const line = 'x'.repeat(100_000);
+    const most = 200;
+    let cutOff: (written: number) => void = () => undefined;
+    const writes = new Promise<number>((resolve) => (cutOff = resolve));
+    const writeUntilCutOff = async (writer: LineWriter): Promise<number> => {
+      let written = 0;
+      for (; written < most && !writer.gone.aborted; written += 1) {
+        writer.write(line);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return written;
+    };
+    const patient = await serveControlSocket({ events: async (_request, writer) => cutOff(await writeUntilCutOff(writer)) });
+    const client = await open(patient.socketPath);
+    client.pause();
+    client.on('error', () => client.destroy());
+    client.write(get('/v1/events'));
+    expect((await writes) * line.length).toBeLessThan(8_000_000);
+    client.destroy();
+    await patient.close();
+  });
+
+  test('more streams than are served are refused, and the others go on', async () => {
+    const crowded = await serveControlSocket({
+      events: (_request, writer) => {
+        writer.begin();
+        return new Promise((resolve) => writer.gone.addEventListener('abort', () => resolve()));
+      },
+      readForwarding: () => Promise.resolve(FORWARDING),
+    });
+    const clients = await Promise.all(Array.from({ length: 100 }, () => open(crowded.socketPath)));
+    await Promise.all(clients.map(async (client) => {
+      client.write(get('/v1/events'));
+      await once(client, 'data');
+    }));
+    expect(errorOf(await exchange(crowded.socketPath, get('/v1/events'))).code).toBe('DAEMON_BUSY');
+    expect((await exchange(crowded.socketPath, get('/v1/forwarding'))).status).toBe(200);
+    for (const client of clients) client.destroy();
+    await crowded.close();
   });
 
   test('clients that leave in the middle disturb nobody', async () => {

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Handlers } from '../../src/daemon/calls.js';
-import { createControlServer } from '../../src/daemon/control-server.js';
+import { createControlServer, type ControlServerParts } from '../../src/daemon/control-server.js';
 import { listenOnSocket } from '../../src/daemon/listen-socket.js';
 import { CALLS } from '../../src/api/calls.js';
 
@@ -15,14 +15,14 @@ export interface ControlSocket {
 }
 
 /** The real server on a real socket, with what a test gives as handlers; any other call fails the test that made it. */
-export async function serveControlSocket(given: Partial<Handlers>): Promise<ControlSocket> {
+export async function serveControlSocket(given: Partial<Handlers>, options: Pick<ControlServerParts, 'sendingTimeouts'> = {}): Promise<ControlSocket> {
   const directory = await mkdtemp(join(tmpdir(), 'control-'));
   const socketPath = join(directory, 'control.sock');
   const missing = Object.fromEntries(
     Object.keys(CALLS).map((name) => [name, () => Promise.reject(new Error(`the test gave no handler for ${name}`))]),
   ) as unknown as Handlers;
   const faults: unknown[] = [];
-  const server = createControlServer({ handlers: { ...missing, ...given }, onFault: (fault) => faults.push(fault) });
+  const server = createControlServer({ handlers: { ...missing, ...given }, onFault: (fault) => faults.push(fault), ...options });
   await listenOnSocket(server, socketPath);
   return {
     socketPath,

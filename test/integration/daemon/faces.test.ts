@@ -47,7 +47,7 @@ describe('what the daemon says', () => {
     } as const;
     for (const [name, answer] of Object.entries(answers)) expect(ANSWERS[name as keyof typeof answers].parse(answer), name).toEqual(answer);
 
-    await expect(rig.client.addRule({ ...rule, destination: 'http://127.0.0.1:2' })).rejects.toMatchObject({ code: 'RULE_EXISTS' });
+    await expect(rig.client.addRule({ ...rule, destination: 'http://127.0.0.1:2', replace: false })).rejects.toMatchObject({ code: 'RULE_EXISTS' });
     await expect(rig.client.replaceForwarding({ rules: [] }, { ifMatch: 1 })).rejects.toMatchObject({ code: 'REVISION_CHANGED' });
     await expect(rig.client.addRule({ hostname: 'app.other.example', destination: one.url })).rejects.toMatchObject({ code: 'FORWARDING_INVALID', problems: [{ field: 'hostname' }] });
     await expect(rig.client.rollback({ revision: 77 })).rejects.toMatchObject({ code: 'REVISION_UNKNOWN' });
