@@ -5,7 +5,7 @@ import type { RuleView } from '../core/status.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
 import type { Gate, JournalStore } from '../transaction/ports.js';
 import type { AddressResolver, Connectors, Copies, DnsRecords, RevisionStore, TunnelArtifacts } from './ports.js';
-import type { RulesEdit } from './rules-edit.js';
+import type { RulesEdit, StoredRules } from './rules-edit.js';
 import type { ForwardingStep } from './steps.js';
 
 /** What can be asked of the one writer, what it answers, and what it needs to do it. */
@@ -102,6 +102,8 @@ export interface ApplyPorts {
   readonly chooseReplaceMode: () => { readonly mode: ReplaceMode; readonly warning?: Warning };
   /** Whether a file is there and can be read: for `caPool`. */
   readonly fileExists: (path: string) => Promise<boolean>;
+  /** What another program had published before our first revision: taken over with it. Absent: nothing. */
+  readonly inherited?: () => Promise<StoredRules>;
   readonly limits?: Partial<ApplyLimits>;
   readonly gate?: Gate;
 }

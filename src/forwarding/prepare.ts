@@ -62,7 +62,7 @@ interface Validated {
 
 /** The rules that the request leads to, from what is stored now. */
 async function validateRequest(request: ChangeRequest, current: Revision | undefined, tunnel: TunnelIdentity, ports: ApplyPorts): Promise<Validated> {
-  const stored = storedRules(current);
+  const stored = current === undefined && ports.inherited !== undefined ? await ports.inherited() : storedRules(current);
   const zone = tunnel.domain;
   if (request.kind === 'edit' || request.kind === 'replace') return validateAsked(request, stored, { zone, fileExists: ports.fileExists });
   const { rules, setAside } = request.kind === 'rollback' ? storedRules(await findRevision(request.revision, current, ports)) : stored;

@@ -42,13 +42,17 @@ export async function openCopyHashes(paths: BasePaths, emit: Emit): Promise<Copy
   const document = createDocument<{ copies: Record<string, RecordedCopy> }>({ path: paths.copiesDocument, schema, version: 1, emit });
   let copies = new Map(Object.entries((await document.read())?.copies ?? {}));
 
+  /** One after another: each begins with what the one before knows. */
+  let last: Promise<void> = Promise.resolve();
+  const inTurn = (work: () => Promise<void>): Promise<void> => (last = last.then(work, work));
+
   const record = async (next: Map<string, RecordedCopy>): Promise<void> => {
     await document.write({ copies: Object.fromEntries(next) });
     copies = next;
   };
 
   return {
-    write: async (wanted, revision) => {
+    write: (wanted, revision) => inTurn(async () => {
       const next = new Map(copies);
       const differing: Copy[] = [];
       for (const one of wanted) {
@@ -59,7 +63,7 @@ export async function openCopyHashes(paths: BasePaths, emit: Emit): Promise<Copy
       }
       await record(next);
       await writeFilesAtomic(differing.map(({ path, content, mode }) => ({ path, data: content, ...(mode === undefined ? {} : { mode }) })));
-    },
+    }),
     check: async (path) => {
       const known = copies.get(path);
       const content = await readIfThere(path);
@@ -70,11 +74,11 @@ export async function openCopyHashes(paths: BasePaths, emit: Emit): Promise<Copy
       return hash === known.previousHash ? { kind: 'stale' } : { kind: 'edited', content };
     },
     list: () => [...copies.keys()],
-    forget: async (gone) => {
+    forget: (gone) => inTurn(async () => {
       const next = new Map(copies);
       for (const path of gone) next.delete(path);
       if (next.size !== copies.size) await record(next);
-    },
+    }),
   };
 }
 

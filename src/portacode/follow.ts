@@ -1,0 +1,120 @@
+import type { Clock } from '../core/clock.js';
+import type { SupervisorEvent } from '../core/events.js';
+import type { ConnectorStatus } from '../core/status.js';
+import type { TunnelIdentity } from '../core/tunnel.js';
+import { ConnectorWatch } from './connector-watch.js';
+import { deviceOfTunnel } from './device-tunnel-name.js';
+import { errorEvent, forwardingChanged, tunnelConfigured, tunnelLogin, type PortacodeEvent } from './events.js';
+import type { JsonObject } from './json.js';
+import { pythonTimeOf } from './python-text.js';
+import type { CommandStream } from './service.js';
+import type { SetupAskers } from './setup-askers.js';
+import { SupervisorError } from '../core/errors.js';
+
+/** Events with their numbers. */
+export interface EventSource {
+  readonly newestSeq: () => number;
+  subscribe(listener: (event: SupervisorEvent) => void): () => void;
+  readAfter(seq: number): AsyncIterable<SupervisorEvent>;
+}
+
+export interface FollowParts {
+  readonly log: EventSource;
+  readonly askers: SetupAskers;
+  readonly connectors: () => readonly ConnectorStatus[];
+  readonly tunnel: () => TunnelIdentity | undefined;
+  readonly tunnelFile: () => Promise<JsonObject>;
+  readonly clock: Clock;
+  /** The daemon stops: every stream ends. */
+  readonly stopping: AbortSignal;
+}
+
+/** Streams what nobody of Portacode asked for, after event `since`, until its reader goes or the daemon stops. */
+export type Follow = (stream: CommandStream, since: number | undefined) => Promise<void>;
+
+/** Who heard of an event of a setup when it happened, and who would have wanted to. */
+interface Hearing {
+  readonly told: boolean;
+  readonly requestId: unknown;
+  readonly askedByPortacode: boolean;
+}
+
+const HEARTBEAT_MS = 10_000;
+const KEPT_HEARINGS = 200;
+const OF_SETUP: ReadonlySet<SupervisorEvent['type']> = new Set(['login.url-issued', 'setup.completed', 'setup.failed']);
+
+/**
+ * Every line has the number of the event that it comes from (`seq`), so that who follows can go on where it was cut off,
+ * also by a restart of the daemon.
+ */
+export function createFollow(parts: FollowParts): Follow {
+  const { log, askers, clock } = parts;
+  const hearings = new Map<number, Hearing>();
+  // Before any follower: each of them then finds what was decided.
+  log.subscribe((event) => {
+    if (!OF_SETUP.has(event.type)) return;
+    const outlived = askers.outlived();
+    hearings.set(event.seq, { told: askers.isTelling(), requestId: outlived?.requestId, askedByPortacode: outlived !== undefined });
+    const [oldest] = hearings.keys();
+    if (hearings.size > KEPT_HEARINGS && oldest !== undefined) hearings.delete(oldest);
+    if (event.type !== 'login.url-issued') askers.forget();
+  });
+
+  return async ({ send, gone }, since) => {
+    const until = AbortSignal.any([gone, parts.stopping]);
+    const start = Math.min(since ?? log.newestSeq(), log.newestSeq());
+    let seq = start;
+    const watch = new ConnectorWatch(since === undefined ? parts.connectors() : []);
+    const say = async (event: SupervisorEvent): Promise<void> => {
+      if (event.seq <= seq || until.aborted) return;
+      seq = event.seq;
+      const said = await translate(event, watch, hearings.get(event.seq), parts);
+      if (said !== undefined) send({ ...said, seq });
+    };
+
+    // From here on everything that happens waits behind what happened before.
+    let turn = (async (): Promise<void> => {
+      send({ event: 'supervisor_following', seq });
+      if (start < log.newestSeq()) for await (const event of log.readAfter(start)) await say(event);
+    })();
+    const unsubscribe = log.subscribe((event) => {
+      turn = turn.then(() => say(event));
+    });
+    try {
+      while (!until.aborted) {
+        await clock.sleep(HEARTBEAT_MS, until).catch(() => undefined); // over: the condition sees it
+        await turn;
+        if (!until.aborted) send({ event: 'supervisor_heartbeat', seq });
+      }
+    } finally {
+      unsubscribe();
+      await turn.catch(() => undefined); // nobody is left to be told
+    }
+  };
+}
+
+async function translate(event: SupervisorEvent, watch: ConnectorWatch, hearing: Hearing | undefined, { tunnel, tunnelFile }: FollowParts): Promise<PortacodeEvent | undefined> {
+  const label = (said: PortacodeEvent): PortacodeEvent => (hearing?.requestId === undefined ? said : { ...said, request_id: hearing.requestId });
+  switch (event.type) {
+    case 'login.url-issued':
+      return hearing?.told === true ? undefined : label(tunnelLogin(event.data));
+    case 'setup.completed':
+      return hearing?.told === true ? undefined : label(tunnelConfigured(event.data.domain, await tunnelFile(), []));
+    case 'setup.failed': {
+      // What somebody else asked for, and did not get, is between them and us.
+      if (hearing === undefined || hearing.told || !hearing.askedByPortacode) return undefined;
+      const { code, message, hint, problems } = event.data.error;
+      return label(errorEvent(new SupervisorError(code, message, { hint, problems })));
+    }
+    case 'forwarding.applied': {
+      const { reason, rules, warnings } = event.data;
+      const name = tunnel()?.name;
+      return reason === 'portacode' ? undefined : forwardingChanged({ views: rules, at: event.at, warnings }, reason, name === undefined ? undefined : deviceOfTunnel(name));
+    }
+    default: {
+      const news = watch.take(event);
+      return news === undefined ? undefined : { event: 'cloudflare_connector_state', state: news.state, since: pythonTimeOf(event.at), message: news.message, error_code: news.errorCode };
+    }
+  }
+}
+
