@@ -33,10 +33,12 @@ async function readRequest({ options }: CommandContext): Promise<RequestOf<'star
   const name = options.text('name');
   const timeout = readCount(options.text('timeout'), '--timeout', 1);
   const certFile = options.text('cert');
+  const domain = options.text('domain');
   return {
     ...(name === undefined ? {} : { name }),
     ...(timeout === undefined ? {} : { timeout }),
     ...(certFile === undefined ? {} : { cert: await readCertificate(certFile) }),
+    ...(domain === undefined ? {} : { domain }),
     ...(options.flag('join') ? { join: true } : {}),
     ...(options.flag('takeover') ? { takeover: true } : {}),
   };
