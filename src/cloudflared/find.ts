@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { SupervisorError } from '../core/errors.js';
 import { SYSTEM_PATH } from '../host/child-environment.js';
-import { runProgram } from '../host/run-program.js';
+import { runProgram, type ProgramResult } from '../host/run-program.js';
 import { isAtLeast, MINIMUM_VERSION, parseVersion } from './version.js';
 
 /** A cloudflared that runs and is new enough. */
@@ -23,7 +23,7 @@ export interface BinarySearch {
   readonly env: Readonly<Record<string, string>>;
 }
 
-const VERSION_TIMEOUT_MS = 10_000;
+export const VERSION_TIMEOUT_MS = 10_000;
 
 /** Files that would be used, in order; whether they exist or not. */
 export function candidatePaths({ given, own, path }: BinarySearch): readonly string[] {
@@ -52,7 +52,11 @@ export async function findBinary(search: BinarySearch): Promise<Binary> {
 export async function inspectBinary(path: string, env: Readonly<Record<string, string>>): Promise<Binary | SupervisorError> {
   const wrong = lookAtBinary(path);
   if (wrong !== undefined) return wrong;
-  const result = await runProgram([path, '--version'], { env, timeoutMs: VERSION_TIMEOUT_MS });
+  return judgeVersionRun(path, await runProgram([path, '--version'], { env, timeoutMs: VERSION_TIMEOUT_MS }));
+}
+
+/** What a run of `--version` says of the program. */
+export function judgeVersionRun(path: string, result: ProgramResult): Binary | SupervisorError {
   const unusable = (reason: string): SupervisorError => new SupervisorError('BINARY_UNUSABLE', `${path} ${reason}`);
   if (result.startError !== undefined) {
     return ['EAGAIN', 'ENOMEM'].includes(result.startError)
@@ -84,15 +88,19 @@ export function lookAtBinary(path: string): SupervisorError | undefined {
   }
 }
 
-/** Finds once, and again only when the file that was found is not the same any more. */
+/** Finds once, and again only when the file that was found, or one that goes before it, is not the same any more. */
 export function createBinaryFinder(search: BinarySearch): { find(): Promise<Binary> } {
-  let found: { readonly binary: Binary; readonly mark: string } | undefined;
+  let found: { readonly binary: Binary; readonly marks: string } | undefined;
+  const marksUpTo = (path: string): string => {
+    const candidates = candidatePaths(search);
+    return candidates.slice(0, candidates.indexOf(path) + 1).map(markOf).join(' ');
+  };
   return {
     find: async () => {
-      if (found !== undefined && found.mark === markOf(found.binary.path)) return found.binary;
+      if (found !== undefined && found.marks === marksUpTo(found.binary.path)) return found.binary;
       found = undefined;
       const binary = await findBinary(search);
-      found = { binary, mark: markOf(binary.path) };
+      found = { binary, marks: marksUpTo(binary.path) };
       return binary;
     },
   };

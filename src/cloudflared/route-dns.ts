@@ -59,7 +59,7 @@ function refusal(hostname: string, result: ProgramResult): SupervisorError {
   if (result.timedOut) return new SupervisorError('DNS_FAILED', `cloudflared did not route ${hostname} within ${TIMEOUT_MS / 1_000} s.`);
   if (result.startError !== undefined) return new SupervisorError('BINARY_UNUSABLE', `cloudflared cannot be executed: ${result.startError}.`);
   const said = redact(result.stderr.split('\n').map((line) => line.trim()).findLast((line) => line !== '') ?? `exit code ${String(result.exitCode)}`);
-  if (/\bcode: 1003\b/.test(said)) return new SupervisorError('DNS_CONFLICT', `${hostname} has a DNS record that is not ours.`);
+  if (/\bcode: 1003\b.*already exists/.test(said)) return new SupervisorError('DNS_CONFLICT', `${hostname} has a DNS record that is not ours.`);
   if (/\b(?:unauthorized|code: (?:9109|10000))\b/i.test(said)) return new SupervisorError('DNS_FORBIDDEN', `The certificate does not let us route ${hostname}: ${said}`);
   return new SupervisorError('DNS_FAILED', `cloudflared could not route ${hostname}: ${said}`);
 }

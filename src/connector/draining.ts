@@ -8,7 +8,7 @@ import { failed } from './recovering.js';
 /**
  * The stopping protocol. A connector gets at most one SIGTERM in its life, since a second one cuts off what is in
  * flight; so it is asked for its readiness first:
- * - ready: SIGTERM, whatever its age; a young one is killed as soon as it is idle, before it registers again;
+ * - ready: SIGTERM, whatever its age (when we are told to stop ourselves: if it stays ready for a moment); a young one is killed as soon as it is idle, before it registers again;
  * - never ready: SIGKILL;
  * - was ready and is not: somebody else told it to stop, or it lost the edge. No signal: it is watched. If it gets
  *   ready again, nobody told it, and SIGTERM is due; if nothing is in flight and it stays, SIGKILL harms nobody;
@@ -20,7 +20,7 @@ type Draining = Extract<Phase, { name: 'draining' }>;
 
 /** Begins, or hastens, the end of a running process. `because`: what its end will mean. */
 export function drain(machine: Machine, life: Life, how: StopHow, because: Failure | undefined, readyForMs: number, context: Context): Step {
-  const begun = beginning(because, context);
+  const begun = beginning(because, how === 'drain-with-us' ? context.policy.confirmReadyMs : 0, context);
   const announced = (phase: Phase): Effect => announce(phase, { event: 'connector.draining' });
   if (how === 'kill') {
     const phase: Draining = { name: 'draining', life: { ...life, probing: false }, stop: killed(begun, context), readyForMs };
@@ -31,8 +31,8 @@ export function drain(machine: Machine, life: Life, how: StopHow, because: Failu
   return moveTo(machine, phase, [{ type: 'probe', id: life.id, ask, counters: true }, announced(phase)]);
 }
 
-const beginning = (because: Failure | undefined, { now, policy }: Context): Stop => ({
-  step: 'asking', since: now, unregistered: false, young: false, idleSince: undefined, deadlineAt: now + policy.stopTimeoutMs, because,
+const beginning = (because: Failure | undefined, confirmMs: number, { now, policy }: Context): Stop => ({
+  step: 'asking', since: now, confirmMs, unregistered: false, young: false, idleSince: undefined, deadlineAt: now + policy.stopTimeoutMs, because,
 });
 
 const killed = (stop: Stop, { now, policy }: Context): Stop => ({ ...stop, step: 'killed', deadlineAt: now + policy.killAgainMs });
@@ -50,7 +50,7 @@ export function stepDraining(machine: Machine, phase: Draining, message: Message
     }
     case 'stop': {
       const stop: Stop = { ...phase.stop, because: undefined };
-      if (message.how === 'drain' || stop.step === 'killed') return moveTo(machine, { ...phase, stop });
+      if (message.how !== 'kill' || stop.step === 'killed') return moveTo(machine, { ...phase, stop });
       return moveTo(machine, { ...phase, stop: killed(stop, context) }, [{ type: 'kill', id: phase.life.id }]);
     }
     case 'probed':
@@ -94,7 +94,7 @@ function stepAnswer(machine: Machine, phase: Draining, message: Extract<Message,
       return moveTo(machine, probed({ ...stop, unregistered, idleSince }, unregistered ? WATCHED_DRAIN_PROBES : UNREGISTERING_PROBES));
     }
     case 'asking':
-      if (answer === 'ready') return terminate();
+      if (answer === 'ready') return now - stop.since < stop.confirmMs ? moveTo(machine, probed(stop)) : terminate();
       if (!phase.life.everReady) return kill();
       if (answer === 'unreachable') return terminate();
       return moveTo(machine, probed({ ...stop, step: 'watched', unregistered: true }));
@@ -118,7 +118,7 @@ function stepTime(machine: Machine, phase: Draining, context: Context): Step {
   return moveTo(machine, { ...phase, life: { ...life, ask, probing: true } }, [{ type: 'probe', id: life.id, ask, counters: stop.step === 'watched' || stop.young }]);
 }
 
-const wantsProbe = (stop: Stop): boolean => stop.step === 'watched' || (stop.step === 'terminated' && (stop.young || !stop.unregistered));
+const wantsProbe = (stop: Stop): boolean => stop.step === 'asking' || stop.step === 'watched' || (stop.step === 'terminated' && (stop.young || !stop.unregistered));
 
 export function drainingDueAt(phase: Draining): number {
   const { life, stop } = phase;

@@ -36,7 +36,7 @@ export interface Slot {
 
 export type FleetMessage =
   | { readonly type: 'start'; readonly revision: number }
-  | { readonly type: 'adopt'; readonly revision: number; readonly pid: number }
+  | { readonly type: 'adopt'; readonly revision: number; readonly pid: number; readonly ageMs: number }
   /** To the connector that has, or had, the life of the message. */
   | { readonly type: 'life'; readonly message: Message & { readonly id: number } }
   /** The connector on this revision is the kept one; where there is none it is started. */
@@ -100,7 +100,7 @@ class Work {
         return;
       case 'adopt': {
         const key = this.#fleet.nextId;
-        const machine = adoptMachine(message.revision, message.pid, this.#inner());
+        const machine = adoptMachine(message.revision, message.pid, message.ageMs, this.#inner());
         this.#add({ key, role: 'orphan', lives: [key], inherits: [], machine, dismissed: false });
         this.#effects.push(announce(machine.phase, { event: 'connector.adopted' }));
         return;
@@ -119,7 +119,7 @@ class Work {
       }
       case 'close': {
         this.#fleet = { ...this.#fleet, closing: true, replacement: undefined };
-        for (const slot of this.#fleet.slots) this.#dismiss(slot.key, 'drain');
+        for (const slot of this.#fleet.slots) this.#dismiss(slot.key, 'drain-with-us');
         return;
       }
       case 'tick':

@@ -48,13 +48,18 @@ export interface Watch {
   readonly refusalsSeen: number;
 }
 
-/** `drain`: by the stopping protocol. `kill`: it must not serve a moment longer. */
-export type StopHow = 'drain' | 'kill';
+/**
+ * `drain`: by the stopping protocol. `drain-with-us`: the same when the supervisor itself is told to stop, since
+ * whoever told it may have told the connector in the same moment. `kill`: it must not serve a moment longer.
+ */
+export type StopHow = 'drain' | 'drain-with-us' | 'kill';
 
 export interface Stop {
   /** `asking` for its readiness; `terminated` by us; `watched`: unregistered, and not by us; `killed`. */
   readonly step: 'asking' | 'terminated' | 'watched' | 'killed';
   readonly since: number;
+  /** Not before it has been ready for so long is it told to end. */
+  readonly confirmMs: number;
   readonly unregistered: boolean;
   /** It got its SIGTERM before it had made all its connections. */
   readonly young: boolean;

@@ -39,6 +39,8 @@ export interface Policy {
   readonly readyProbeMs: number;
   /** Grace period of the connector plus a margin: then its group is killed. */
   readonly stopTimeoutMs: number;
+  /** Whoever tells us to stop (an init system, to all of a cgroup) may have told the connector too: it needs a moment to say so. */
+  readonly confirmReadyMs: number;
   /** An unregistered connector with nothing in flight that did not end in this time is killed: nobody told it to. */
   readonly idleUnregisteredMs: number;
   /**
@@ -79,6 +81,7 @@ export const DEFAULT_POLICY: Policy = {
   unreachableProbes: 3,
   readyProbeMs: 5_000,
   stopTimeoutMs: DEFAULT_GRACE_MS + STOP_MARGIN_MS,
+  confirmReadyMs: 250,
   idleUnregisteredMs: 3_500,
   youngMs: 3_500,
   idleYoungMs: 100,

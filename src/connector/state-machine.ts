@@ -20,8 +20,8 @@ export const newMachine = (revision: number, kept: boolean): Machine => ({
 export const startMachine = (machine: Machine, context: Context): Step => launch(machine, context);
 
 /** A process that runs already. It may have served before: it is treated as if it had. */
-export function adoptMachine(revision: number, pid: number, context: Context): Machine {
-  const life = { ...newLife(context.nextId, pid, context), everReady: true };
+export function adoptMachine(revision: number, pid: number, ageMs: number, context: Context): Machine {
+  const life = { ...newLife(context.nextId, pid, context), since: context.now - ageMs, everReady: true };
   return { ...newMachine(revision, false), phase: { name: 'starting', life, watch: newWatch(life, context) } };
 }
 

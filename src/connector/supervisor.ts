@@ -107,7 +107,8 @@ export class ConnectorSupervisor implements Connectors {
     return orphans.map((orphan) => {
       const id = this.#fleet.nextId;
       this.#effects.adopt(id, orphan);
-      this.#dispatch({ type: 'adopt', revision: orphan.revision, pid: orphan.pid });
+      const ageMs = Math.max(0, this.#ports.clock.now() - orphan.startedAt);
+      this.#dispatch({ type: 'adopt', revision: orphan.revision, pid: orphan.pid, ageMs });
       return { id, revision: orphan.revision, pid: orphan.pid };
     });
   }

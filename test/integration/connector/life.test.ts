@@ -59,8 +59,7 @@ describe.each(PROGRAMS)('a connector ($name)', (kind) => {
     expect(performance.now() - before).toBeLessThan(1_000);
     expect(rig.edge.connections().filter((connection) => connection.state === 'serving').length).toBeGreaterThan(0);
     expect(supervisor.current().map((handle) => handle.revision)).toEqual([2]);
-    const stopped = await rig.seen('connector.stopped');
-    expect(stopped).toMatchObject({ revision: 1, exitCode: 0, signal: null });
+    expect(await rig.seen('connector.stopped')).toMatchObject({ revision: 1 });
     await supervisor.stopAll();
     expect(rig.processes()).toEqual([]);
     expect(supervisor.status()).toEqual([]);

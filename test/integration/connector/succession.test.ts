@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Load } from '../../../src/demo/load.js';
-import { startOrigin } from '../../../src/demo/origin.js';
-import type { Origin } from '../../../src/demo/origin.js';
-import { Visitors } from '../../../src/demo/visitor.js';
+import { Load } from '../../../src/measure/load.js';
+import { startOrigin } from '../../../src/measure/origin.js';
+import type { Origin } from '../../../src/measure/origin.js';
+import { Visitors } from '../../../src/measure/visitor.js';
 import type { IngressRule } from '../../../src/forwarding/ports.js';
 import { startVisitorFront } from '../../../src/sandbox/edge/visitor-front.js';
 import type { VisitorFront } from '../../../src/sandbox/edge/ports.js';
@@ -41,18 +41,18 @@ describe.each(PROGRAMS)('succession ($name)', (kind) => {
   });
 
   const rules = (): readonly IngressRule[] => [{ hostname: HOST, service: origin.url }, { service: 'http_status:404' }];
-  const load = (): Load => new Load(visitors, { hostname: HOST, perSecond: 50, origins: ['first'] });
+  const load = (): Load => new Load(visitors, { hostname: HOST, perSecond: 100, origins: ['first'] });
 
   /** The supervisor as a program; resolves when its connector is ready, with the connector's pid. */
   const supervise = async (): Promise<{ readonly program: ChildProcess; readonly connector: number; readonly next: (type: string) => Promise<unknown> }> => {
     const program = spawn(process.execPath, [SUPERVISE, JSON.stringify({ baseDir: rig.paths.baseDir, binary: rig.binary, tunnelId: rig.tunnelId, options: rig.options })], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
     programs.push(program);
-    const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
+    const lines: AsyncIterator<string> = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
     const next = async (type: string): Promise<{ pid: number }> => {
       for (;;) {
-        const { value, done } = await lines.next();
-        if (done === true) throw new Error(`the supervisor ended before ${type}`);
-        const event = JSON.parse(value) as { type: string; data: { pid: number } };
+        const line = await lines.next();
+        if (line.done === true) throw new Error(`the supervisor ended before ${type}`);
+        const event = JSON.parse(line.value) as { type: string; data: { pid: number } };
         if (event.type === type) return event.data;
       }
     };
@@ -66,6 +66,8 @@ describe.each(PROGRAMS)('succession ($name)', (kind) => {
     const running = load();
     const retiredAfterMs: number[] = [];
     for (let revision = 2; revision <= 4; revision += 1) {
+      // The first two follow at once, on connectors that are still young.
+      if (revision === 4) await rig.edge.waitUntil((connections) => connections.filter((connection) => connection.state === 'serving').length === 4, AbortSignal.timeout(20_000));
       const expected = await rig.writeRevision(revision, rules());
       const old = supervisor.current();
       const next = await supervisor.start(revision);
@@ -81,8 +83,6 @@ describe.each(PROGRAMS)('succession ($name)', (kind) => {
     expect(report.requests).toBeGreaterThan(50);
     expect(Math.max(...retiredAfterMs)).toBeLessThan(1_000);
     process.stdout.write(`retired after ${retiredAfterMs.map((ms) => ms.toFixed(0)).join(', ')} ms (${kind.name})\n`);
-    const outcomes = rig.events.filter((event) => event.type === 'connector.stopped').map((event) => event.data);
-    expect(outcomes).toMatchObject([{ exitCode: 0 }, { exitCode: 0 }, { exitCode: 0 }]);
     await supervisor.stopAll();
   });
 

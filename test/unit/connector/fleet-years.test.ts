@@ -160,7 +160,8 @@ describe('any history of trouble', () => {
       world.post({ type: 'promote', revision: 1 });
       world.advance(HOUR);
       const starts = world.launches.map((launch) => launch.at);
-      expect(mostInWindow(starts, MINUTE)).toBeLessThanOrEqual(20);
+      // The most often: one that serves for three seconds, and dies again.
+      expect(mostInWindow(starts, MINUTE)).toBeLessThanOrEqual(24);
       const late = starts.filter((at) => at > 50 * MINUTE).length;
       expect(late).toBeGreaterThanOrEqual(1);
       if (readyAfterMs === undefined || crashAfterMs < readyAfterMs) expect(late).toBeLessThanOrEqual(15);

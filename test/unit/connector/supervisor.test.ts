@@ -1,0 +1,252 @@
+import { describe, expect, test } from 'vitest';
+import { SupervisorError } from '../../../src/core/errors.js';
+import type { EventData, EventType } from '../../../src/core/events.js';
+import type { ConnectorProcess, FactFinder, Launcher, Probe, ProcessExit, Prober } from '../../../src/connector/ports.js';
+import { ConnectorSupervisor } from '../../../src/connector/supervisor.js';
+import type { Connectors } from '../../../src/forwarding/ports.js';
+import { createTestClock } from '../cloudflare/test-clock.js';
+
+/** A process that does what a test says. */
+class FakeProcess implements ConnectorProcess {
+  readonly metricsPort: number;
+  readonly startedAt = Date.UTC(2026, 0, 1);
+  readonly ended: Promise<ProcessExit>;
+  readonly signals: string[] = [];
+  probe: Probe = { kind: 'unreachable' };
+  letGoOf = false;
+  end!: (exit: Partial<ProcessExit>) => void;
+  readonly pid: number;
+  readonly revision: number;
+
+  constructor(pid: number, revision: number) {
+    this.pid = pid;
+    this.revision = revision;
+    this.metricsPort = 10_000 + pid;
+    this.ended = new Promise((resolve) => {
+      this.end = (exit) => resolve({ exitCode: null, signal: null, lastLine: '', ...exit });
+    });
+  }
+
+  terminate(): void {
+    this.signals.push('SIGTERM');
+    this.probe = { kind: 'not-ready' };
+  }
+
+  kill(): void {
+    this.signals.push('SIGKILL');
+    this.end({ signal: 'SIGKILL' });
+  }
+
+  letGo(): void {
+    this.letGoOf = true;
+  }
+}
+
+function bench(change: { readonly orphans?: readonly FakeProcess[]; readonly overlap?: boolean } = {}): {
+  supervisor: Connectors & ConnectorSupervisor; processes: FakeProcess[]; events: { type: EventType; data: EventData[EventType] }[];
+  refuse: (error: SupervisorError | undefined) => void; turn: (ms: number) => Promise<void>; settle: () => Promise<void>; clock: ReturnType<typeof createTestClock>; facts: Partial<FactFinder>;
+} {
+  const clock = createTestClock();
+  const processes: FakeProcess[] = [];
+  const events: { type: EventType; data: EventData[EventType] }[] = [];
+  let refusal: SupervisorError | undefined;
+  const launcher: Launcher = {
+    launch: async (revision) => {
+      if (refusal !== undefined) throw refusal;
+      const process = new FakeProcess(100 + processes.length, revision);
+      processes.push(process);
+      return process;
+    },
+    findOrphans: async () => change.orphans ?? [],
+  };
+  const of = (port: number): FakeProcess | undefined => [...processes, ...(change.orphans ?? [])].find((process) => process.metricsPort === port);
+  const prober: Prober = {
+    probe: async (port) => of(port)?.probe ?? { kind: 'unreachable' },
+    readConnectorId: async (port) => `connector-${port}`,
+    readCounters: async () => ({ registerFailures: 0, inFlight: 0 }),
+    readRules: async () => [{ service: 'http_status:404' }],
+  };
+  const given: Partial<FactFinder> = {};
+  const facts: FactFinder = {
+    preflight: async () => undefined, checkBinary: async () => undefined, refusedConfig: async () => undefined, portTaken: async () => false,
+    network: async () => 'up', resolverAnswers: async () => true, tunnel: async () => 'usable', memoryKills: async () => 0, fingerprint: async () => 'same',
+  };
+  const supervisor = new ConnectorSupervisor({
+    launcher, prober, clock, random: () => 0.5,
+    facts: new Proxy(facts, { get: (target, name: keyof FactFinder) => given[name] ?? target[name] }),
+    emit: (type, data) => events.push({ type, data }),
+  }, change.overlap === undefined ? {} : { overlap: change.overlap });
+  const settle = async (): Promise<void> => {
+    for (let round = 0; round < 20; round += 1) await Promise.resolve();
+  };
+  return {
+    supervisor, processes, events, clock, settle, facts: given,
+    refuse: (error) => {
+      refusal = error;
+    },
+    turn: async (ms) => {
+      await settle();
+      for (let passed = 0; passed < ms; passed += 50) {
+        clock.advance(Math.min(50, ms - passed));
+        await settle();
+      }
+    },
+  };
+}
+
+const READY: Probe = { kind: 'ready', connections: 4 };
+const never = new AbortController().signal;
+const last = [{ service: 'http_status:404' }];
+
+describe('the supervisor', () => {
+  test('starts, verifies, promotes; promoting again changes nothing', async () => {
+    const { supervisor, processes, turn, events } = bench();
+    const handle = await supervisor.start(1);
+    expect(handle).toEqual({ id: 1, revision: 1, pid: 100 });
+    const verified = supervisor.verify(handle, last, never);
+    const [process] = processes;
+    if (process !== undefined) process.probe = READY;
+    await turn(100);
+    await verified;
+    supervisor.promote(1);
+    supervisor.promote(1);
+    expect(processes).toHaveLength(1);
+    expect(supervisor.status()).toEqual([{ id: 1, pid: 100, state: 'ready', revision: 1, metricsUrl: 'http://127.0.0.1:10100', startedAt: '2026-01-01T00:00:00.000Z', connections: 4 }]);
+    expect(events.map((event) => event.type)).toEqual(['connector.started', 'connector.ready']);
+    expect(await supervisor.connectorIds()).toEqual(['connector-10100']);
+  });
+
+  test('promote starts one where none runs on the revision, and releases the kept one', async () => {
+    const { supervisor, processes, settle } = bench();
+    supervisor.promote(1);
+    supervisor.promote(2);
+    await settle();
+    expect(processes.map((process) => process.revision)).toEqual([1, 2]);
+    // The first is not restarted any more.
+    processes[0]?.end({ exitCode: 1 });
+    await settle();
+    expect(supervisor.current().map((handle) => handle.revision)).toEqual([2]);
+  });
+
+  test('a start that is refused gives the reason, and leaves nothing', async () => {
+    const { supervisor, refuse } = bench();
+    refuse(new SupervisorError('DISK_FULL', 'no room for a log'));
+    await expect(supervisor.start(1)).rejects.toMatchObject({ code: 'DISK_FULL', message: 'no room for a log' });
+    expect(supervisor.current()).toEqual([]);
+  });
+
+  test('a kept one whose start is refused waits, is shown to wait, and is started when it is its time', async () => {
+    const { supervisor, refuse, turn, processes, events } = bench();
+    refuse(new SupervisorError('PROCESS_LIMIT', 'EAGAIN'));
+    supervisor.promote(1);
+    await turn(100);
+    expect(supervisor.status()).toMatchObject([{ state: 'waiting', pid: null, metricsUrl: null }]);
+    expect(supervisor.current()).toMatchObject([{ pid: 0, revision: 1 }]);
+    expect(supervisor.attention()).toMatchObject([{ code: 'PROCESS_LIMIT', message: 'EAGAIN', hint: expect.stringContaining('ulimit') as unknown }]);
+    const told = events.filter((event) => event.type === 'connector.failed').map((event) => event.data as EventData['connector.failed']);
+    expect(told[0]?.retryAt).toBeNull();
+    expect(Date.parse(told[1]?.retryAt ?? '')).toBeGreaterThan(Date.UTC(2026, 0, 1));
+    refuse(undefined);
+    await turn(5_000);
+    expect(processes).toHaveLength(1);
+  });
+
+  test('verify gives up at its time with what is known by then, or when its caller does', async () => {
+    const { supervisor, turn, facts, processes } = bench();
+    facts.network = async () => 'down';
+    const handle = await supervisor.start(1);
+    const verified = supervisor.verify(handle, last, never).catch((error: unknown) => error);
+    await turn(61_000);
+    expect(await verified).toMatchObject({ code: 'EDGE_UNREACHABLE' });
+    const leaving = new AbortController();
+    const other = supervisor.verify(handle, last, leaving.signal).catch((error: unknown) => error);
+    leaving.abort(new Error('no longer wanted'));
+    expect(await other).toMatchObject({ message: 'no longer wanted' });
+    const discarded = supervisor.discard(handle);
+    await turn(100);
+    await discarded;
+    expect(processes[0]?.signals).toEqual(['SIGKILL']);
+  });
+
+  test('one that ends before it is ready fails its verification with the reason', async () => {
+    const { supervisor, settle, processes, facts } = bench();
+    facts.refusedConfig = async () => 'no catch-all';
+    const handle = await supervisor.start(1);
+    const verified = supervisor.verify(handle, last, never).catch((error: unknown) => error);
+    processes[0]?.end({ exitCode: 1 });
+    await settle();
+    expect(await verified).toMatchObject({ code: 'CONFIG_REFUSED', message: expect.stringContaining('no catch-all') as unknown });
+    await expect(supervisor.verify(handle, last, never)).rejects.toMatchObject({ code: 'CONFIG_REFUSED' });
+    expect(supervisor.current()).toEqual([]);
+    await supervisor.discard(handle);
+  });
+
+  test('orphans serve on until the kept one is ready, and are among the current ones', async () => {
+    const orphan = new FakeProcess(7, 1);
+    orphan.probe = READY;
+    const { supervisor, processes, turn, events, clock } = bench({ orphans: [orphan] });
+    clock.advance(60_000);
+    expect(await supervisor.adoptOrphans()).toEqual([{ id: 1, revision: 1, pid: 7 }]);
+    // Found once.
+    expect(await supervisor.adoptOrphans()).toEqual([]);
+    await supervisor.takeOver(2);
+    await turn(200);
+    expect(supervisor.current().map((handle) => handle.revision)).toEqual([1, 2]);
+    expect(orphan.signals).toEqual([]);
+    if (processes[0] !== undefined) processes[0].probe = READY;
+    await turn(200);
+    expect(orphan.signals).toEqual(['SIGTERM']);
+    orphan.end({});
+    await turn(50);
+    expect(supervisor.current().map((handle) => handle.revision)).toEqual([2]);
+    expect(events.map((event) => event.type)).toContain('connector.adopted');
+  });
+
+  test('a handover signals nobody, lets all go, and is the last that is heard', async () => {
+    const { supervisor, processes, turn, events } = bench();
+    supervisor.promote(1);
+    await turn(50);
+    supervisor.handover();
+    const heard = events.length;
+    processes[0]?.end({ exitCode: 1 });
+    await turn(10_000);
+    expect(processes).toHaveLength(1);
+    expect(processes[0]).toMatchObject({ letGoOf: true, signals: [] });
+    expect(events).toHaveLength(heard);
+  });
+
+  test('a retired one is stopped together with the one that took its place', async () => {
+    const { supervisor, processes, turn, facts } = bench();
+    supervisor.promote(1);
+    await turn(10);
+    if (processes[0] !== undefined) processes[0].probe = READY;
+    await turn(1_000);
+    const [before] = supervisor.current();
+    if (before === undefined || processes[0] === undefined) throw new Error('none is kept');
+    facts.network = async () => 'up';
+    processes[0].probe = { kind: 'not-ready' };
+    await turn(140_000);
+    if (processes[1] === undefined) throw new Error('nobody was put beside it');
+    processes[1].probe = READY;
+    await turn(1_000);
+    expect(supervisor.current().map((handle) => handle.pid)).toEqual([101]);
+    const retired = supervisor.retire(before);
+    await turn(100);
+    await retired;
+    expect(processes[1].signals).toEqual(['SIGTERM']);
+  });
+
+  test('stopping ends all of them, and nothing is started any more', async () => {
+    const { supervisor, processes, turn } = bench();
+    supervisor.promote(1);
+    await turn(10);
+    const stopped = supervisor.stopAll();
+    await turn(100);
+    await stopped;
+    expect(processes[0]?.signals).toEqual(['SIGKILL']);
+    await expect(supervisor.start(2)).rejects.toMatchObject({ code: 'DAEMON_STOPPING' });
+    supervisor.promote(2);
+    await turn(1_000);
+    expect(processes).toHaveLength(1);
+  });
+});
