@@ -12,6 +12,7 @@ import type { DisconnectPorts, Publish } from '../setup/ports.js';
 import { createSetupSession, type SetupSession } from '../setup/session.js';
 import { writeCredentials } from '../state/credentials-file.js';
 import type { ConnectorSupervisor } from '../connector/supervisor.js';
+import type { StateFiles } from '../portacode/state-files/keeper.js';
 import { createChangeIds } from './change-id.js';
 import { createCloudflareParts, type CloudflareParts } from './cloudflare-parts.js';
 import { createConnectorLogs, type ConnectorLogs } from './connector-logs.js';
@@ -22,6 +23,7 @@ import type { EventLog } from './event-log.js';
 import { createCredentialsHealer } from './heal-credentials.js';
 import { logConnectorLine } from './log-lines.js';
 import type { State } from './open-state.js';
+import { createInheritance, createPortacodeFiles } from './portacode-files.js';
 import type { DaemonExtras } from './ports.js';
 import type { ProcessContext } from './process-context.js';
 import { chooseReplaceMode, readMemory } from './replace-mode.js';
@@ -34,6 +36,7 @@ export interface Parts {
   readonly connectors: ConnectorSupervisor;
   readonly connectorLogs: ConnectorLogs;
   readonly copies: KeptCopies;
+  readonly stateFiles: StateFiles;
   readonly writer: ForwardingWriter;
   readonly devices: DeviceParts;
   readonly devicePublishing: DevicePublishing;
@@ -64,7 +67,8 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
   });
   const drained = (signal: AbortSignal): Promise<void> => waitUntilDrained(connectors, log, signal);
 
-  const copies = createCopies({ sources: [createConfigCopy(paths), ...(extras.portacode?.copies ?? [])], hashes: state.copyHashes, revisions: state.revisions, emit, clock });
+  const stateFiles = createPortacodeFiles(context, { state, emit, binary, connectors: () => connectors.status(), setup: () => setup.status() });
+  const copies = createCopies({ sources: [createConfigCopy(paths), ...stateFiles.copies], hashes: state.copyHashes, revisions: state.revisions, emit, clock });
   const devices = createDeviceParts(context, state, emit);
   const writer = createWriter(
     {
@@ -82,6 +86,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
       createChangeId,
       chooseReplaceMode: () => chooseReplaceMode(options.replace, () => readMemory(connectors.current().map(({ pid }) => pid).filter((pid) => readProcess(pid) !== undefined))),
       fileExists: canRead,
+      inherited: createInheritance(stateFiles, devices.book, emit),
       ...gate,
     },
     random,
@@ -99,7 +104,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
     retired: state.retired,
     installed: state.readInstalled,
     knownConnectors: () => connectors.connectorIds(),
-    nameSource: async () => ({ recordedName: state.tunnel()?.name ?? (await extras.portacode?.recordedTunnelName()), hostname: hostname(), machineTag: machineTag() }),
+    nameSource: async () => ({ recordedName: state.tunnel()?.name ?? (await stateFiles.recordedTunnelName()), hostname: hostname(), machineTag: machineTag() }),
     publish,
     drained,
     removeCredentials: (tunnelId) => removeDurably(paths.credentials(tunnelId)),
@@ -147,7 +152,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
     createChangeId,
     ...gate,
   };
-  return { binary, cloudflare, connectors, connectorLogs, copies, writer, devices, devicePublishing: createDevicePublishing(writer, state, cloudflare.dns), setup, disconnect };
+  return { binary, cloudflare, connectors, connectorLogs, copies, stateFiles, writer, devices, devicePublishing: createDevicePublishing(writer, state, cloudflare.dns), setup, disconnect };
 }
 
 /** What cloudflared makes: 32 random bytes. */

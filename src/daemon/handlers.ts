@@ -12,7 +12,7 @@ import type { Parts } from './assemble.js';
 import type { EventLog } from './event-log.js';
 import { renderMetrics } from './metrics.js';
 import type { State } from './open-state.js';
-import type { DaemonExtras } from './ports.js';
+import type { PortacodePart } from './portacode-parts.js';
 import type { ProcessContext } from './process-context.js';
 import type { Recovery } from './recover.js';
 import { streamEvents } from './stream-events.js';
@@ -22,7 +22,7 @@ export interface HandlerParts {
   readonly parts: Parts;
   readonly state: State;
   readonly log: EventLog;
-  readonly extras: DaemonExtras;
+  readonly portacode: PortacodePart;
   readonly recovery: Recovery;
   readonly status: () => Status;
   readonly startedAtMs: number;
@@ -37,7 +37,7 @@ const SETTLING_MS = 10_000;
 
 /** The calls of the control API, carried out by the parts. */
 export function createHandlers(given: HandlerParts): Handlers {
-  const { context, parts, state, log, extras, status } = given;
+  const { context, parts, state, log, portacode, status } = given;
   const { writer, setup } = parts;
 
   const change = async (request: ChangeRequest, reason: string, asked: Pick<ChangeOptions, 'takeover' | 'dryRun'>, { ifMatch }: CallContext): Promise<AnswerOf<'replaceForwarding'>> =>
@@ -86,13 +86,12 @@ export function createHandlers(given: HandlerParts): Handlers {
       return toDisconnectAnswer(await writer.runExclusive((interrupt) => disconnect(parts.disconnect, { dryRun, interrupt })));
     },
 
-    exposePorts: (request) => {
-      if (extras.devices === undefined) throw new SupervisorError('RESOURCE_UNKNOWN', 'No devices are known on this machine');
-      return extras.devices.expose(request, writer);
-    },
+    exposePorts: (request) => portacode.expose(request),
     portacode: async (command, stream) => {
-      if (extras.portacode === undefined) throw new SupervisorError('RESOURCE_UNKNOWN', 'Portacode is not served on this machine');
-      await extras.portacode.handle(command, (event) => stream.write(event));
+      const served = portacode.handle(command, { send: (event) => stream.write(event), gone: stream.gone });
+      // Taken in: who sends one command after another may send the next.
+      stream.begin();
+      await served;
       stream.end();
     },
 
@@ -103,7 +102,7 @@ export function createHandlers(given: HandlerParts): Handlers {
   };
 }
 
-async function settleBefore({ settled }: Recovery, { clock }: ProcessContext): Promise<void> {
+export async function settleBefore({ settled }: Recovery, { clock }: ProcessContext): Promise<void> {
   const inTime = new AbortController();
   const late = clock.sleep(SETTLING_MS, inTime.signal).then(
     () => true,

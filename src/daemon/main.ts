@@ -18,12 +18,13 @@ import { assembleParts } from './assemble.js';
 import { attend, NO_ATTENTION } from './attention.js';
 import { createControlServer } from './control-server.js';
 import { createEventLog, type EventLog } from './event-log.js';
-import { createHandlers } from './handlers.js';
+import { createHandlers, settleBefore } from './handlers.js';
 import { listenOnSocket } from './listen-socket.js';
 import { logEvent } from './log-lines.js';
 import { createSystemdNotifier } from './notify-systemd.js';
 import { openState } from './open-state.js';
 import type { RunOptions } from './options.js';
+import { createPortacodePart } from './portacode-parts.js';
 import type { DaemonExtras } from './ports.js';
 import type { ProcessContext } from './process-context.js';
 import { recoverAtStart } from './recover.js';
@@ -98,7 +99,8 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
       happened: [...happened.values()],
     });
   const streamsEnd = new AbortController();
-  const handlers = createHandlers({ context, parts, state, log, extras, recovery, status, startedAtMs: Date.parse(startedAt), stopping: streamsEnd.signal, requestStop: stop.ask });
+  const portacode = createPortacodePart({ context, parts, state, log, beforeSetup: () => settleBefore(recovery, context), stopping: streamsEnd.signal });
+  const handlers = createHandlers({ context, parts, state, log, portacode, recovery, status, startedAtMs: Date.parse(startedAt), stopping: streamsEnd.signal, requestStop: stop.ask });
   const server = createControlServer({ handlers, onFault: (error) => logger.error({ error: error.cause ?? error }, 'a call failed for a reason that nobody foresaw') });
   const notifier = createSystemdNotifier(context.environment, logger);
   try {
@@ -133,6 +135,7 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
   await closeServer(server);
   await parts.cloudflare.close();
   await parts.devices.close();
+  await portacode.close();
   store.close();
   if (failure !== undefined) throw failure;
   return exitCode;

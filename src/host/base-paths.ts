@@ -54,7 +54,7 @@ export interface BasePaths {
   readonly eventsLog: string;
 
   /** Portacode's answers by `request_id`, for 24 h. */
-  readonly answersDocument: string;
+  readonly answersLog: string;
   /** Last known addresses of devices. */
   readonly addressesDocument: string;
 }
@@ -94,7 +94,7 @@ export function basePaths(baseDir: string): BasePaths {
     connectorLog: (connector) => at('log', `connector-${connector}.log`),
     daemonLog: at('log', 'daemon.log'),
     eventsLog: at('log', 'events.jsonl'),
-    answersDocument: at('answers.json'),
+    answersLog: at('answers.jsonl'),
     addressesDocument: at('addresses.json'),
   };
 }

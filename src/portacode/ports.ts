@@ -1,4 +1,3 @@
-import type { Clock } from '../core/clock.js';
 import type { Warning } from '../core/dns.js';
 import type { ForwardingRule } from '../core/rule.js';
 import type { RuleView, SetupStatus } from '../core/status.js';
@@ -70,5 +69,4 @@ export interface PortacodePorts {
   readonly devices: Devices;
   /** The tunnel's state file as it is now, with all that was reported so far; `{}` where there is none. */
   readonly tunnelFile: () => Promise<JsonObject>;
-  readonly clock: Clock;
 }
