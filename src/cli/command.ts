@@ -1,4 +1,5 @@
 import type { SupervisorClient } from '../api/client.js';
+import type { Identity } from '../host/identity.js';
 import type { Places } from '../host/places.js';
 import type { Output } from './output.js';
 
@@ -34,6 +35,8 @@ export interface CommandContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** Whom this is for. */
+  identity(): Identity;
   /** Whose daemon this is about, and where it is. */
   places(): Promise<Places>;
   client(): Promise<SupervisorClient>;

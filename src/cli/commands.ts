@@ -4,6 +4,8 @@ const TAKEOVER: OptionSpec = { flags: '--takeover', describe: 'replace DNS recor
 const DRY_RUN: OptionSpec = { flags: '--dry-run', describe: 'say what would be done, and change nothing' };
 const IF_REVISION: OptionSpec = { flags: '--if-revision <n>', describe: 'refuse unless this is still the current revision' };
 
+const SCOPE: OptionSpec = { flags: '--scope <system|user>', describe: "of the machine (default), or of the user's own systemd" };
+
 /** Every command, in the order of help. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -32,6 +34,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '--name <name>', describe: 'of the tunnel' },
       { flags: '--timeout <seconds>', describe: 'how long the login may take (600)' },
       { flags: '--cert <file>', describe: 'an origin certificate brought by hand, instead of the login' },
+      { flags: '--domain <domain>', describe: 'the domain to connect, where the certificate does not say which' },
       { flags: '--join', describe: 'join a tunnel that has connectors on other machines' },
       TAKEOVER,
     ],
@@ -104,11 +107,27 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/disconnect.js'),
   },
   {
+    name: 'service install',
+    summary: 'keep the daemon by the init system (systemd, OpenRC): write the unit, start it, also at boot',
+    options: [SCOPE, DRY_RUN],
+    takesRunOptions: true,
+    load: () => import('./commands/service-install.js'),
+  },
+  { name: 'service remove', summary: 'stop the service and take its unit away; what it kept stays', options: [SCOPE, DRY_RUN], load: () => import('./commands/service-remove.js') },
+  { name: 'service status', summary: 'what the init system says of the unit', options: [SCOPE], load: () => import('./commands/service-status.js') },
+  { name: 'service start', summary: 'start the unit; a daemon that serves without it hands over', options: [SCOPE, DRY_RUN], load: () => import('./commands/service-start.js') },
+  { name: 'service stop', summary: 'stop the unit, after requests in flight have finished', options: [SCOPE, DRY_RUN], load: () => import('./commands/service-stop.js') },
+  { name: 'service restart', summary: 'replace the daemon of the unit, without losing a request', options: [SCOPE, DRY_RUN], load: () => import('./commands/service-restart.js') },
+  { name: 'service sweep', summary: 'end connectors that a stopped daemon left: units run it after a stop', takesRunOptions: true, load: () => import('./commands/service-sweep.js') },
+  {
     name: 'sandbox',
     args: '[command...]',
     summary: 'run an offline Cloudflare on loopback, to try everything without an account',
     options: [
       { flags: '--zone <domain...>', describe: 'the zones of its account (example.com)' },
+      { flags: '--port <port>', describe: 'of its API and pages (any free one)' },
+      { flags: '--visitors-port <port>', describe: 'where visitors are served (any free one)' },
+      { flags: '--stand-in', describe: 'run the stand-in, though there is a real cloudflared' },
       { flags: '--cloudflared <file>', describe: 'the cloudflared to run (found on PATH, else the stand-in)' },
     ],
     endsBySignal: true,
@@ -118,5 +137,6 @@ export const COMMANDS: readonly CommandSpec[] = [
 
 /** What the first word of several commands is about. */
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
+  service: 'keep the daemon by the init system: install, remove, status, start, stop, restart',
   forward: 'publish services under names of your domain: add, remove, set, list',
 };

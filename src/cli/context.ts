@@ -1,6 +1,6 @@
 import { createClient, type SupervisorClient } from '../api/client.js';
-import { variableOf } from '../daemon/options.js';
-import { resolveIdentity } from '../host/identity.js';
+import { variableOf, type RunOptionName } from '../daemon/options.js';
+import { resolveIdentity, type Identity } from '../host/identity.js';
 import { readPlaces, type Places } from '../host/places.js';
 import type { CommandContext, GivenOptions } from './command.js';
 import type { Output } from './output.js';
@@ -19,19 +19,25 @@ export function createContext(invocation: Invocation): CommandContext {
   const socketPath = async (): Promise<string> => (await findPlaces()).socket;
   return {
     ...invocation,
+    identity: () => identify(invocation),
     places: findPlaces,
     client: async (): Promise<SupervisorClient> => createClient({ socketPath: await socketPath() }),
   };
 }
 
-/** Whose daemon is meant, and where it is: a flag, else its variable, else what `run` wrote down. */
-async function locate({ options, environment }: Invocation): Promise<Places> {
-  const given = (name: string): string | undefined => {
-    const value = options.text(name) ?? environment[variableOf(name)];
-    return value === '' ? undefined : value;
-  };
-  const baseDir = given('base-dir');
-  const stateDir = given('state-dir');
-  const identity = resolveIdentity({ user: given('user'), env: environment, directoriesGiven: baseDir !== undefined && stateDir !== undefined });
-  return await readPlaces({ identity, options: { baseDir, stateDir, socket: given('socket') }, env: environment });
+/** A flag, else its variable. */
+function given({ options, environment }: Invocation, name: RunOptionName): string | undefined {
+  const value = options.text(name) ?? environment[variableOf(name)];
+  return value === '' ? undefined : value;
+}
+
+function identify(invocation: Invocation): Identity {
+  const directoriesGiven = given(invocation, 'base-dir') !== undefined && given(invocation, 'state-dir') !== undefined;
+  return resolveIdentity({ user: given(invocation, 'user'), env: invocation.environment, directoriesGiven });
+}
+
+/** Whose daemon is meant, and where it is: as given, else what `run` wrote down. */
+async function locate(invocation: Invocation): Promise<Places> {
+  const options = { baseDir: given(invocation, 'base-dir'), stateDir: given(invocation, 'state-dir'), socket: given(invocation, 'socket') };
+  return await readPlaces({ identity: identify(invocation), options, env: invocation.environment });
 }

@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode } from '../core/errors.js';
+import { ERRORS, HANDED_OVER, type ErrorCode } from '../core/errors.js';
 
 /** 130: a person stopped it. */
 export const INTERRUPTED = 130;
@@ -12,5 +12,6 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [3, 'no daemon'],
   [4, 'needs a person (login, takeover, rights)'],
   [5, 'conflict'],
+  [HANDED_OVER, 'handed over to the next daemon (`run`)'],
   [INTERRUPTED, 'interrupted'],
 ];

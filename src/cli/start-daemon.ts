@@ -1,22 +1,12 @@
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { AnswerOf, SupervisorClient } from '../api/client.js';
-import { systemClock } from '../core/clock.js';
 import { SupervisorError } from '../core/errors.js';
+import { runAsUser } from '../host/as-user.js';
+import { childEnvironment, type Environment } from '../host/child-environment.js';
+import type { Identity } from '../host/identity.js';
 import type { Places } from '../host/places.js';
-
-/** From spawn to socket; a daemon that has much to recover serves its socket first. */
-const START_TIMEOUT_MS = 30_000;
-const POLL_MS = 20;
-const LOG_TAIL_BYTES = 2_000;
-
-export interface DaemonReady {
-  readonly pid: number;
-  readonly socket: string;
-  readonly version: string;
-}
+import { START_TIMEOUT_MS, startDetached, type BackgroundStart, type DaemonReady } from './background-daemon.js';
+import { daemonArguments, placeArguments, withoutPlaces } from './daemon-arguments.js';
+import type { GivenOptions } from './command.js';
 
 /** The status of the daemon that serves, or undefined where none does. */
 export async function whoServes(client: SupervisorClient, signal: AbortSignal): Promise<AnswerOf<'status'> | undefined> {
@@ -28,44 +18,37 @@ export async function whoServes(client: SupervisorClient, signal: AbortSignal): 
   }
 }
 
-interface StartRequest {
+export interface StartRequest {
+  readonly identity: Identity;
   readonly places: Places;
-  /** Of `run`. */
-  readonly flags: readonly string[];
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** As they were given: those of `run` are passed on. */
+  readonly options: GivenOptions;
+  readonly environment: Environment;
   readonly signal: AbortSignal;
 }
 
-/** Starts `run` detached, with its log in the base directory; resolves when it says that it serves. */
-export async function startInBackground({ places, flags, environment, signal }: StartRequest): Promise<DaemonReady> {
-  const logFile = places.paths.daemonLog;
-  mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
-  const log = openSync(logFile, 'a', 0o600);
-  const begin = readFileSync(logFile).length;
-  const program = fileURLToPath(new URL('./main.js', import.meta.url));
-  const child = spawn(process.execPath, [program, 'run', ...flags], { detached: true, stdio: ['ignore', log, log], cwd: '/', env: environment });
-  closeSync(log);
-  child.unref();
-  const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (code, killedBy) => resolve(`it ended with ${killedBy ?? `code ${String(code)}`}`));
-  });
-  const deadline = systemClock.monotonic() + START_TIMEOUT_MS;
-  for (;;) {
-    const ready = findReady(readFileSync(logFile).subarray(begin).toString());
-    if (ready !== undefined) return ready;
-    const end = await Promise.race([ended, systemClock.sleep(POLL_MS, signal).then(() => undefined)]);
-    if (end !== undefined) throw failedStart(logFile, begin, end);
-    if (systemClock.monotonic() > deadline) throw failedStart(logFile, begin, `it does not serve after ${String(START_TIMEOUT_MS / 1000)} s`);
-  }
+/** The child has become the user, and must itself be given up after the daemon was. */
+const CHILD_TIMEOUT_MS = START_TIMEOUT_MS + 10_000;
+
+/**
+ * Starts `run` in the background, with its log in the base directory; resolves when it says that it serves. As root for
+ * another user everything, from the log file on, is done by a process that has become that user.
+ */
+export async function startInBackground({ identity, places, options, environment, signal }: StartRequest): Promise<DaemonReady> {
+  const isOurself = process.geteuid === undefined || process.geteuid() === identity.uid;
+  const seen = withoutPlaces(isOurself ? environment : environmentOf(identity, environment));
+  const start: BackgroundStart = {
+    logFile: places.paths.daemonLog,
+    arguments: [...placeArguments(identity, places, seen), ...daemonArguments(options, environment)],
+    environment: seen,
+  };
+  if (isOurself) return await startDetached(start, signal);
+  return (await runAsUser(identity, new URL('./background-daemon.js', import.meta.url), start, { timeoutMs: CHILD_TIMEOUT_MS })) as DaemonReady;
 }
 
-function findReady(log: string): DaemonReady | undefined {
-  const line = log.split('\n').find((text) => text.startsWith('{"event":"daemon.ready"') && text.endsWith('}'));
-  return line === undefined ? undefined : (JSON.parse(line) as DaemonReady);
-}
-
-function failedStart(logFile: string, begin: number, reason: string): SupervisorError {
-  const said = readFileSync(logFile).subarray(begin).subarray(-LOG_TAIL_BYTES).toString().trim();
-  return new SupervisorError('DAEMON_UNREACHABLE', `The daemon did not start: ${reason}${said === '' ? '' : `\n${said}`}`, { hint: `Its log is ${logFile}.` });
+/** Nothing of root's: neither HOME nor XDG, only what was meant for the daemon. */
+function environmentOf(identity: Identity, environment: Environment): Environment {
+  const { name, home } = identity;
+  const ours = Object.entries(environment).filter(([variable]) => variable.startsWith('CLOUDFLARED_SUPERVISOR_'));
+  return { ...childEnvironment({ env: environment, home: home ?? '/' }), USER: name, LOGNAME: name, ...Object.fromEntries(ours) };
 }

@@ -6,6 +6,12 @@
 /** What the command line exits with. 0 is done, 130 interrupted. */
 export type ExitCode = 1 | 2 | 3 | 4 | 5;
 
+/**
+ * What a daemon exits with that left its connectors to the next one: so that whoever keeps it starts it again, and does
+ * not take it for stopped.
+ */
+export const HANDED_OVER = 75;
+
 export interface ErrorSpec {
   /** What happened, in general words; a concrete message names the thing it happened to. */
   readonly meaning: string;
@@ -68,6 +74,12 @@ export const ERRORS = {
 
   // Portacode
   CONTAINER_NOT_TOLD: failed('A container could not be told what of it is published; nothing was changed.', 'Start the container, look at the message of `pct`, and try again.', 502),
+
+  // Our own unit
+  SERVICE_UNSUPPORTED: person('This machine has no init system that could keep a service of ours.', 'See the README, "As a service": `up`, `run` in the foreground, the container entry point, or cron.', 424),
+  SERVICE_MISSING: person('No unit of ours is installed for this base directory.', 'Install it with `cloudflared-supervisor service install`.', 404),
+  SERVICE_FOREIGN: conflict('There is a unit of our name that is not ours to change.', 'Remove it first, or use --scope user.'),
+  SERVICE_FAILED: failed('The init system did not do what it was told.', 'Look at the message, and into the log of the unit.'),
 
   // Setup
   SETUP_REQUIRED: person('No domain is connected yet.', 'Run `cloudflared-supervisor setup`.'),

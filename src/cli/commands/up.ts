@@ -1,26 +1,52 @@
-import type { RunCommand } from '../command.js';
-import { readRunFlags, toArguments } from '../run-flags.js';
-import { startInBackground, whoServes } from '../start-daemon.js';
-import { waitForEnd } from '../wait-for-end.js';
+import { toSupervisorError } from '../../core/errors.js';
+import { restartService, startService } from '../../service/drive-service.js';
+import type { DaemonPort, Serving } from '../../service/ports.js';
+import { findUnit, type InstalledUnit } from '../../service/units.js';
+import type { CommandContext, RunCommand } from '../command.js';
+import { readRunFlags } from '../run-flags.js';
+import { createDaemonPort, readOwner } from './service-target.js';
 
 export const run: RunCommand = async (context) => {
-  const { output, options, signal } = context;
-  const places = await context.places();
-  const client = await context.client();
-  const serving = await whoServes(client, signal);
+  const { output, options } = context;
+  const daemon = await createDaemonPort(context);
+  const serving = await daemon.whoServes();
   if (serving !== undefined && !options.flag('restart')) {
-    output.value({ started: false, pid: serving.daemon.pid, socket: serving.daemon.socket, version: serving.daemon.version });
-    output.line(`A daemon serves already (pid ${String(serving.daemon.pid)}).`);
+    output.value({ started: false, ...serving });
+    output.line(`A daemon serves already (pid ${String(serving.pid)}).`);
     return 0;
   }
-  if (serving !== undefined) {
-    output.progress('Handing over …');
-    const { pid } = await client.stopDaemon({ handover: true }, { signal });
-    await waitForEnd(client, pid, signal);
-  }
-  output.progress('Starting …');
-  const ready = await startInBackground({ places, flags: toArguments(readRunFlags(options)), environment: context.environment, signal });
-  output.value({ started: true, ...ready });
-  output.line(`The daemon serves (pid ${String(ready.pid)}); its log is ${places.paths.daemonLog}.`);
+  const unit = findUnit(await readOwner(context));
+  if (unit === undefined) await startWithoutUnit(context, daemon, serving);
+  else await startThroughUnit(context, daemon, unit);
   return 0;
 };
+
+async function startWithoutUnit(context: CommandContext, daemon: DaemonPort, serving: Serving | undefined): Promise<void> {
+  if (serving !== undefined) await daemon.handOver(serving.pid);
+  context.output.progress('Starting …');
+  const ready = await daemon.startInBackground();
+  const { paths } = await context.places();
+  context.output.value({ started: true, ...ready });
+  context.output.line(`The daemon serves (pid ${String(ready.pid)}); its log is ${paths.daemonLog}.`);
+}
+
+async function startThroughUnit(context: CommandContext, daemon: DaemonPort, { driver }: InstalledUnit): Promise<void> {
+  const { output, options } = context;
+  output.progress('Starting …');
+  if (Object.keys(readRunFlags(options)).some((name) => name !== 'user' && name !== 'base-dir'))
+    output.warn([{ code: 'OPTIONS_OF_UNIT', message: `The options in ${driver.unitFile} count; \`service install\` changes them.` }]);
+  try {
+    const { serving, warnings } = await (options.flag('restart') ? restartService : startService)(driver, context.identity(), daemon);
+    output.warn(warnings);
+    output.value({ started: true, unit: driver.unitFile, ...serving });
+    output.line(`The daemon serves (pid ${String(serving?.pid)}) through ${driver.unitFile}; its log: ${driver.logCommand}.`);
+  } catch (error) {
+    const { code, message } = toSupervisorError(error);
+    if (!code.startsWith('PRIVILEGE_')) throw error;
+    // What counts is that somebody serves.
+    output.warn([{ code, message: `The unit cannot be started from here, so the daemon is started without it: ${message}` }]);
+    const left = await daemon.whoServes();
+    if (left === undefined) await startWithoutUnit(context, daemon, undefined);
+    else output.value({ started: true, ...left });
+  }
+}

@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../core/clock.js';
+import { SupervisorError } from '../core/errors.js';
+import { toStorageError } from '../host/storage-error.js';
+
+/** From spawn to socket; a daemon that has much to recover serves its socket first. */
+export const START_TIMEOUT_MS = 30_000;
+const POLL_MS = 20;
+const LOG_TAIL_BYTES = 2_000;
+
+export interface DaemonReady {
+  readonly pid: number;
+  readonly socket: string;
+  readonly version: string;
+}
+
+/** Of JSON alone: as root for another user it is done by a child that has become them (host/as-user.ts). */
+export interface BackgroundStart {
+  readonly logFile: string;
+  /** Of `run`. */
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export default async function startAsUser(input: unknown): Promise<DaemonReady> {
+  return await startDetached(input as BackgroundStart);
+}
+
+/** Starts `run` in a session of its own, its output appended to the log; resolves when it says that it serves. */
+export async function startDetached(start: BackgroundStart, signal?: AbortSignal): Promise<DaemonReady> {
+  const { logFile } = start;
+  const log = openLog(logFile);
+  const begin = readFileSync(logFile).length;
+  const program = fileURLToPath(new URL('./main.js', import.meta.url));
+  const child = spawn(process.execPath, [program, 'run', ...start.arguments], { detached: true, stdio: ['ignore', log, log], cwd: '/', env: start.environment });
+  closeSync(log);
+  child.unref();
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, killedBy) => resolve(`it ended with ${killedBy ?? `code ${String(code)}`}`));
+  });
+  const deadline = systemClock.monotonic() + START_TIMEOUT_MS;
+  for (;;) {
+    const ready = findReady(readFileSync(logFile).subarray(begin).toString());
+    if (ready !== undefined) return ready;
+    const end = await Promise.race([ended, systemClock.sleep(POLL_MS, signal).then(() => undefined)]);
+    if (end !== undefined) throw failedStart(logFile, begin, end);
+    if (systemClock.monotonic() > deadline) throw failedStart(logFile, begin, `it does not serve after ${String(START_TIMEOUT_MS / 1000)} s`);
+  }
+}
+
+function openLog(logFile: string): number {
+  try {
+    mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
+    return openSync(logFile, 'a', 0o600);
+  } catch (error) {
+    throw toStorageError(error, logFile, 'open');
+  }
+}
+
+function findReady(log: string): DaemonReady | undefined {
+  const line = log.split('\n').find((text) => text.startsWith('{"event":"daemon.ready"') && text.endsWith('}'));
+  return line === undefined ? undefined : (JSON.parse(line) as DaemonReady);
+}
+
+function failedStart(logFile: string, begin: number, reason: string): SupervisorError {
+  const said = readFileSync(logFile).subarray(begin).subarray(-LOG_TAIL_BYTES).toString().trim();
+  return new SupervisorError('DAEMON_UNREACHABLE', `The daemon did not start: ${reason}${said === '' ? '' : `\n${said}`}`, { hint: `Its log is ${logFile}.` });
+}

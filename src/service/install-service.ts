@@ -1,0 +1,44 @@
+import { SupervisorError } from '../core/errors.js';
+import { carryOut, type StepWarning } from './carry-out.js';
+import { restartService, stopService, type Driven } from './drive-service.js';
+import type { InitDriver } from './driver.js';
+import type { DaemonPort } from './ports.js';
+import type { ServiceSpec } from './service-spec.js';
+import type { Step } from './steps.js';
+import { refuseForeignUnit } from './units.js';
+
+/** What installing would do, with the best hardening. */
+export async function planInstall(driver: InitDriver, spec: ServiceSpec): Promise<readonly Step[]> {
+  refuseForeignUnit(driver, spec);
+  return [...(await driver.install(spec, driver.hardenings[0] ?? 'none')), ...driver.start(await driver.readState())];
+}
+
+/**
+ * Writes the unit, enables it and starts it; once more over one that is there. Where the machine cannot set up the
+ * hardening that the unit asks for (as in an unprivileged container), the next weaker one is taken, and it is said.
+ * @throws SupervisorError SERVICE_FOREIGN, SERVICE_FAILED, PRIVILEGE_*, STORAGE_*
+ */
+export async function installService(driver: InitDriver, spec: ServiceSpec, daemon: DaemonPort): Promise<Driven & { readonly hardening: string }> {
+  refuseForeignUnit(driver, spec);
+  const warnings: StepWarning[] = [];
+  for (const hardening of driver.hardenings) {
+    warnings.push(...(await carryOut(await driver.install(spec, hardening), spec.user)));
+    try {
+      const { serving, warnings: more } = await restartService(driver, spec.user, daemon);
+      return { serving, hardening, warnings: [...warnings, ...more] };
+    } catch (error) {
+      const isLast = hardening === driver.hardenings.at(-1);
+      const state = await driver.readState();
+      if (isLast || !state.setUpFailed) throw error;
+      warnings.push({ code: 'HARDENING_REDUCED', message: `This machine cannot set up the hardening "${hardening}" (${state.detail}); a weaker one is used.` });
+    }
+  }
+  throw new SupervisorError('SERVICE_FAILED', 'No set of hardening is known for this init system');
+}
+
+/** Stops the daemon and its connectors, and takes the unit away. What is in the base directory stays. */
+export async function removeService(driver: InitDriver, spec: ServiceSpec, daemon: DaemonPort): Promise<Driven> {
+  const stopped = await stopService(driver, spec, daemon);
+  return { serving: undefined, warnings: [...stopped.warnings, ...(await carryOut(driver.remove(), spec.user))] };
+}
+

@@ -1,0 +1,101 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { UserIds } from '../host/as-user.js';
+import { SYSTEM_PATH } from '../host/child-environment.js';
+import { readProcess } from '../host/process-table.js';
+import { runProgram } from '../host/run-program.js';
+import type { InitDriver, UnitState } from './driver.js';
+import { fillTemplate } from './fill-template.js';
+import { findSystemProgram } from './find-program.js';
+import { readInitFile } from './init-files.js';
+import { quoteForEval, quoteShellWord } from './quote.js';
+import { SERVICE_NAME, stopTimeoutSeconds, type ServiceSpec } from './service-spec.js';
+import { runStep, type Step } from './steps.js';
+import { printMarker } from './unit-marker.js';
+
+const SCRIPT = `/etc/init.d/${SERVICE_NAME}`;
+const SETTINGS = `/etc/conf.d/${SERVICE_NAME}`;
+const ENABLED = `/etc/runlevels/default/${SERVICE_NAME}`;
+/** Where supervise-daemon writes which process it looks after. */
+const CHILD_PID = `/run/openrc/options/${SERVICE_NAME}/child_pid`;
+
+const ASK_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 60_000;
+
+/** For the machine; OpenRC as packaged so far knows no units of users. */
+export function openrcScript(user: UserIds): InitDriver {
+  return {
+    init: 'openrc',
+    scope: 'system',
+    unitFile: SCRIPT,
+    hardenings: ['none'],
+    logCommand: 'cloudflared-supervisor logs',
+    install: async (spec, hardening): Promise<readonly Step[]> => [
+      { kind: 'make-directories', directories: [spec.baseDir, spec.stateDir], by: 'user' },
+      // It may hold the password of a proxy.
+      { kind: 'write-file', path: SETTINGS, mode: 0o600, content: settingsOf(spec), by: 'root' },
+      { kind: 'write-file', path: SCRIPT, mode: 0o755, content: await fillScript(spec, hardening), by: 'root' },
+      runStep('root', [findSystemProgram('rc-update'), 'add', SERVICE_NAME, 'default']),
+    ],
+    start: ({ active }) => [
+      // Its supervisor was killed: OpenRC is made to forget it, or `start` would do nothing, successfully.
+      ...(active === 'failed' ? [runStep('root', [findSystemProgram('rc-service'), SERVICE_NAME, 'zap'])] : []),
+      runStep('root', [findSystemProgram('rc-service'), SERVICE_NAME, 'start'], START_TIMEOUT_MS),
+    ],
+    stop: ({ gracePeriodMs }) => [runStep('root', [findSystemProgram('rc-service'), SERVICE_NAME, 'stop'], 2 * gracePeriodMs + START_TIMEOUT_MS)],
+    remove: () => [
+      runStep('root', [findSystemProgram('rc-update'), '--quiet', 'delete', SERVICE_NAME, 'default']),
+      { kind: 'remove-file', path: SCRIPT, by: 'root' },
+      { kind: 'remove-file', path: SETTINGS, by: 'root' },
+    ],
+    readState: async () => {
+      const { exitCode, stdout, stderr } = await runProgram([findSystemProgram('rc-service'), SERVICE_NAME, 'status'], { env: { PATH: SYSTEM_PATH, LANG: 'C' }, timeoutMs: ASK_TIMEOUT_MS });
+      return toState(exitCode ?? -1, stripColours(`${stdout}${stderr}`));
+    },
+  };
+
+  function settingsOf({ environment }: ServiceSpec): string {
+    const lines = Object.entries(environment).map(([name, value]) => `export ${name}=${quoteShellWord(value)}\n`);
+    return `# Read by ${SCRIPT}. Written by \`cloudflared-supervisor service install\`.\n${lines.join('')}`;
+  }
+
+  async function fillScript(spec: ServiceSpec, hardening: string): Promise<string> {
+    const { node, program, runArguments, placeArguments, baseDir, stateDir } = spec;
+    const words = (...parts: readonly string[]): string => parts.map(quoteShellWord).join(' ');
+    return fillTemplate(await readInitFile('openrc.sh'), {
+      marker: printMarker({ user: user.name, baseDir, scope: 'system', hardening }),
+      name: quoteShellWord(user.name),
+      command: quoteForEval([node]),
+      arguments: quoteForEval([program, 'run', ...runArguments]),
+      log: quoteForEval([spec.logFile]),
+      logFile: quoteShellWord(spec.logFile),
+      directories: words(baseDir, stateDir),
+      sweep: words(node, program, 'service', 'sweep', ...placeArguments),
+      stopTimeoutSeconds: String(stopTimeoutSeconds(spec)),
+    });
+  }
+}
+
+// oxlint-disable-next-line no-control-regex
+const stripColours = (text: string): string => text.replaceAll(/\u001B\[[\d;]*[A-Za-z]/g, '');
+
+/** What `status` of a supervised service exits with. */
+const ACTIVE: Readonly<Record<number, UnitState['active']>> = { 0: 'active', 3: 'inactive', 4: 'stopping', 8: 'starting', 32: 'failed', 64: 'failed' };
+
+function toState(exitCode: number, said: string): UnitState {
+  return {
+    active: ACTIVE[exitCode] ?? 'inactive',
+    enabled: existsSync(ENABLED),
+    pid: readChildPid(),
+    detail: said.replace(/^[\s*]+/, '').trim().split('\n').at(-1)?.replace(/^[\s*]+/, '') ?? '',
+    setUpFailed: false,
+  };
+}
+
+function readChildPid(): number | undefined {
+  try {
+    const pid = Number(readFileSync(CHILD_PID, 'utf8').trim());
+    return readProcess(pid) === undefined ? undefined : pid;
+  } catch {
+    return undefined; // Not started, or not by supervise-daemon.
+  }
+}
