@@ -13,6 +13,11 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** In a group of its own, ended as a whole. Default true. */
   readonly ownGroup?: boolean;
+  /** As root: whom it is run as, without further groups. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Open files that it gets as its descriptors 3, 4, … */
+  readonly descriptors?: readonly number[];
   readonly clock?: Clock;
 }
 
@@ -48,7 +53,11 @@ export async function runProgram([file, ...argv]: Argv, options: ProgramOptions)
     // Its own idea of forcing would come too early; `end` below does it.
     forceKillAfterDelay: false,
     stripFinalNewline: false,
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+    ...(options.gid === undefined ? {} : { gid: options.gid }),
+    // execa takes any descriptor; its types list the first few only.
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.descriptors ?? []).map((descriptor) => descriptor as 3)],
   });
   const over = new AbortController();
   const overdue = clock.sleep(options.timeoutMs, over.signal).then(() => 'overdue' as const);
