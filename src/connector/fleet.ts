@@ -41,6 +41,8 @@ export type FleetMessage =
   | { readonly type: 'life'; readonly message: Message & { readonly id: number } }
   /** The connector on this revision is the kept one; where there is none it is started. */
   | { readonly type: 'promote'; readonly revision: number }
+  /** This very connector is the kept one: where another one on the same revision is. */
+  | { readonly type: 'prefer'; readonly key: number }
   /** Also those that took the place of this one. */
   | { readonly type: 'dismiss'; readonly key: number; readonly how: StopHow }
   | { readonly type: 'close' }
@@ -113,6 +115,9 @@ class Work {
       case 'promote':
         this.#promote(message.revision);
         return;
+      case 'prefer':
+        this.#prefer(message.key);
+        return;
       case 'dismiss': {
         for (const slot of slotsOf(this.#fleet, message.key)) this.#dismiss(slot.key, message.how);
         return;
@@ -166,11 +171,23 @@ class Work {
     this.#dropReplacement();
     // An orphan is relieved by one of ours, which alone can be watched closely; where there is room for one only, it stays.
     const chosen = this.#fleet.slots.findLast((slot) => fit(slot) && (slot.role === 'own' || !this.#fleet.overlap));
-    this.#releaseOthers(chosen?.key);
-    if (chosen === undefined) {
-      this.#start(revision, true, 'own');
+    if (chosen !== undefined) {
+      this.#keepAlone(chosen);
       return;
     }
+    this.#releaseOthers(undefined);
+    this.#start(revision, true, 'own');
+  }
+
+  #prefer(key: number): void {
+    const chosen = this.#find(key);
+    if (chosen === undefined || chosen.dismissed || chosen.machine.kept) return;
+    this.#dropReplacement();
+    this.#keepAlone(chosen);
+  }
+
+  #keepAlone(chosen: Slot): void {
+    this.#releaseOthers(chosen.key);
     this.#update({ ...chosen, role: 'own' });
     this.#tell(chosen.key, { type: 'keep' });
   }

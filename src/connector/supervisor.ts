@@ -81,6 +81,11 @@ export class ConnectorSupervisor implements Connectors {
     this.#dispatch({ type: 'promote', revision });
   }
 
+  /** As `promote`, for one of two on the same revision: an upgrade of the program that runs it. */
+  prefer(handle: ConnectorHandle): void {
+    this.#dispatch({ type: 'prefer', key: handle.id });
+  }
+
   async retire(handle: ConnectorHandle): Promise<void> {
     await this.#dismiss(handle, 'drain', servesNot);
   }

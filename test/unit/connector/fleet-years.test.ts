@@ -53,7 +53,7 @@ const nature = fc.record<Nature>({
 
 const happening = fc.oneof(
   fc.constantFrom('network-down', 'network-up', 'resolver-dies', 'resolver-lives', 'tunnel-deleted', 'tunnel-made', 'config-breaks', 'config-mended',
-    'port-taken', 'port-free', 'killed', 'told-to-stop', 'change', 'change-rolled-back', 'rollback', 'address-withdrawn'),
+    'port-taken', 'port-free', 'killed', 'told-to-stop', 'change', 'change-rolled-back', 'rollback', 'address-withdrawn', 'upgrade', 'upgrade-rolled-back'),
   nature,
 );
 const history = fc.array(fc.tuple(fc.oneof(fc.integer({ max: 10_000, min: 0 }), fc.integer({ max: 20 * MINUTE, min: 0 })), happening), { maxLength: 40 });
@@ -80,17 +80,22 @@ function happen(world: SimulatedWorld, what: string | Nature, revision: { curren
     case 'address-withdrawn': for (const slot of world.fleet.slots) world.post({ type: 'dismiss', key: slot.key, how: 'kill' }); return;
     default: break;
   }
-  // A transaction: start beside, then promote and retire, or discard.
+  // A transaction: start beside, then promote and retire, or discard. An upgrade starts one on the same revision.
+  const isUpgrade = what.startsWith('upgrade');
+  const started = isUpgrade ? (world.kept()?.machine.revision ?? revision.current) : revision.next;
   const before = world.fleet.slots.filter((slot) => !slot.dismissed).map((slot) => slot.key);
   const candidate = world.fleet.nextId;
-  world.post({ type: 'start', revision: revision.next });
+  world.post({ type: 'start', revision: started });
   world.advance(200);
-  if (what === 'change') {
+  if (what === 'upgrade') {
+    world.post({ type: 'prefer', key: candidate });
+    for (const key of before) world.post({ type: 'dismiss', key, how: 'drain' });
+  } else if (what === 'change') {
     world.post({ type: 'promote', revision: revision.next });
     for (const key of before) world.post({ type: 'dismiss', key, how: 'drain' });
     revision.current = revision.next;
   } else world.post({ type: 'dismiss', key: candidate, how: 'drain' });
-  revision.next += 1;
+  if (!isUpgrade) revision.next += 1;
 }
 
 describe('any history of trouble', () => {

@@ -128,6 +128,25 @@ describe('the supervisor', () => {
     expect(supervisor.current().map((handle) => handle.revision)).toEqual([2]);
   });
 
+  test('of two on one revision the preferred one is kept, and the other is not restarted any more', async () => {
+    const { supervisor, processes, settle, turn } = bench();
+    supervisor.promote(1);
+    await settle();
+    const handle = await supervisor.start(1);
+    for (const process of processes) process.probe = READY;
+    await turn(100);
+    supervisor.promote(1);
+    supervisor.prefer(handle);
+    supervisor.prefer(handle);
+    processes[0]?.end({ exitCode: 1 });
+    await turn(2_000);
+    expect(processes).toHaveLength(2);
+    expect(supervisor.current()).toEqual([handle]);
+    processes[1]?.end({ exitCode: 1 });
+    await turn(2_000);
+    expect(processes).toHaveLength(3);
+  });
+
   test('a start that is refused gives the reason, and leaves nothing', async () => {
     const { supervisor, refuse } = bench();
     refuse(new SupervisorError('DISK_FULL', 'no room for a log'));
