@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ANSWERS } from '../../../src/api/answers.js';
+import { HANDED_OVER } from '../../../src/core/errors.js';
 import { Load } from '../../../src/measure/load.js';
 import { wholeBody } from '../../../src/measure/origin.js';
 import type { Answer } from '../../../src/measure/visitor.js';
