@@ -114,7 +114,7 @@ describe(`with the ${CLOUDFLARED_KIND} cloudflared`, () => {
     await untilSent(load, 100);
     expect(await rig.client.stopDaemon({ handover: true })).toMatchObject({ handover: true, pid: daemon.pid });
     // Whoever keeps it is to start it again.
-    expect(await daemon.ended).toBe(75);
+    expect(await daemon.ended).toBe(HANDED_OVER);
     expect(rig.connectors().map(({ pid }) => pid)).toEqual([left?.pid]);
     await rig.start();
     await rig.waitFor(({ type, data }) => type === 'connector.stopped' && 'pid' in data && data.pid === left?.pid, 0);
