@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
 import type { Server } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import { systemClock, toIso } from '../core/clock.js';
 import { SupervisorError, toSupervisorError } from '../core/errors.js';
 import { followDevices } from '../devices/follow.js';
@@ -41,6 +43,7 @@ export async function runDaemon(options: RunOptions, extras: DaemonExtras = {}):
   process.umask(0o077);
   const identity = chooseIdentity(options);
   becomeUser(identity);
+  requireReadable(identity);
   const places = decidePlaces({ identity, options, env: process.env });
   await createBaseDirectory(places.paths, identity);
   const startedAt = toIso(systemClock.now());
@@ -55,6 +58,16 @@ export async function runDaemon(options: RunOptions, extras: DaemonExtras = {}):
 
 function chooseIdentity({ user, baseDir, stateDir }: RunOptions): Identity {
   return resolveIdentity({ user, env: process.env, directoriesGiven: baseDir !== undefined && stateDir !== undefined });
+}
+
+/** Much of this program is loaded when it is needed, by the user whom we have become: better refused now than then. */
+function requireReadable({ name }: Identity): void {
+  const program = fileURLToPath(import.meta.url);
+  try {
+    accessSync(program, constants.R_OK);
+  } catch (error) {
+    throw new SupervisorError('STORAGE_FORBIDDEN', `${name} cannot read this program (${program})`, { cause: error, hint: 'Install the package where the service user can read it.' });
+  }
 }
 
 async function createContext(options: RunOptions, identity: Identity, places: Places): Promise<ProcessContext> {
