@@ -15,12 +15,15 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   state: ['core', 'host'],
   cloudflare: ['core', 'host', 'state'],
   cloudflared: ['core', 'host'],
+  releases: ['core', 'host', 'cloudflared'],
+  upgrade: ['core', 'transaction'],
   service: ['core', 'host'],
   devices: ['core', 'host', 'state'],
   portacode: ['core', 'host', 'state', 'api'],
   api: ['core', 'host'],
-  daemon: ['core', 'transaction', 'forwarding', 'connector', 'setup', 'host', 'state', 'cloudflare', 'cloudflared', 'devices', 'portacode', 'api'],
-  cli: ['core', 'api', 'host', 'service', 'daemon/options.ts', 'daemon/main.ts', 'daemon/sweep.ts'],
+  daemon: ['core', 'transaction', 'forwarding', 'connector', 'setup', 'host', 'state', 'cloudflare', 'cloudflared', 'releases', 'upgrade', 'devices', 'portacode', 'api'],
+  doctor: ['core', 'host', 'api', 'cloudflared', 'releases'],
+  cli: ['core', 'api', 'host', 'service', 'daemon/options.ts', 'daemon/main.ts', 'daemon/sweep.ts', 'portacode', 'releases', 'doctor'],
   sandbox: ['core'],
   measure: ['core', 'api', 'host', 'sandbox'],
   demo: ['core', 'api', 'host', 'measure'],
@@ -28,7 +31,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Decide purely, act at the edge: what these folders do reaches the world through their ports alone. */
-const PURE = ['core', 'transaction', 'forwarding', 'connector', 'setup'];
+const PURE = ['core', 'transaction', 'forwarding', 'connector', 'setup', 'upgrade'];
 const ACTING = ['node:fs', 'node:fs/promises', 'node:net', 'node:tls', 'node:http', 'node:http2', 'node:https', 'node:dgram', 'node:dns', 'node:child_process', 'node:worker_threads', 'undici', 'execa', 'tree-kill', 'node-pty', 'pino', 'write-file-atomic'];
 
 /** What those modules hold of pure functions. */

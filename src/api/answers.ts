@@ -49,6 +49,8 @@ const setup = z.strictObject({
   message: z.string().nullable(),
 });
 
+const cloudflared = z.strictObject({ path: z.string(), version: z.string() });
+
 const status = z.strictObject({
   daemon: z.strictObject({
     pid: z.number().int(),
@@ -58,7 +60,7 @@ const status = z.strictObject({
     baseDir: z.string(),
     stateDir: z.string(),
     socket: z.string(),
-    cloudflared: z.strictObject({ path: z.string(), version: z.string() }).nullable(),
+    cloudflared: cloudflared.nullable(),
     /** Null until something was published. */
     revision: z.number().int().nullable(),
   }),
@@ -175,6 +177,16 @@ export const ANSWERS = {
     outcome: z.enum(['disconnected', 'planned', 'unchanged']),
     plan: z.array(plannedStep),
     warnings: z.array(warning),
+  }),
+  upgrade: z.strictObject({
+    outcome: z.enum(['upgraded', 'unchanged', 'planned']),
+    /** What the connector ran, or would have; null where there was none. */
+    from: cloudflared.nullable(),
+    to: cloudflared,
+    /** `none` was there to be replaced. */
+    connector: z.enum(['replaced', 'none']),
+    warnings: z.array(warning),
+    durationMs: z.number(),
   }),
   stopDaemon: z.strictObject({ stopping: z.literal(true), handover: z.boolean(), pid: z.number().int() }),
   metrics: z.string(),

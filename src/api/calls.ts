@@ -27,6 +27,7 @@ export const CALLS = {
   listRevisions: { method: 'GET', path: '/v1/revisions', answers: 'json' },
   rollback: { method: 'POST', path: '/v1/rollback', answers: 'json' },
   disconnect: { method: 'POST', path: '/v1/disconnect', answers: 'json' },
+  upgrade: { method: 'POST', path: '/v1/upgrade', answers: 'json' },
   stopDaemon: { method: 'POST', path: '/v1/daemon/stop', answers: 'json' },
   metrics: { method: 'GET', path: '/metrics', answers: 'text' },
 } as const satisfies Record<string, Call>;

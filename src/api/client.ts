@@ -48,6 +48,8 @@ export interface SupervisorClient {
   listRevisions(options?: CallOptions): Promise<AnswerOf<'listRevisions'>>;
   rollback(request?: RequestOf<'rollback'>, options?: ChangeOptions): Promise<AnswerOf<'rollback'>>;
   disconnect(request?: RequestOf<'disconnect'>, options?: CallOptions): Promise<AnswerOf<'disconnect'>>;
+  /** Answers when the new cloudflared serves, or was taken back; events tell how the download goes. */
+  upgrade(request?: RequestOf<'upgrade'>, options?: CallOptions): Promise<AnswerOf<'upgrade'>>;
   /** Answers before the daemon stops. */
   stopDaemon(request?: RequestOf<'stopDaemon'>, options?: CallOptions): Promise<AnswerOf<'stopDaemon'>>;
   metrics(options?: CallOptions): Promise<string>;
@@ -109,6 +111,7 @@ export function createClient(settings: ClientOptions): SupervisorClient {
     listRevisions: (options) => json('listRevisions', {}, options),
     rollback: (request, options) => json('rollback', request, options),
     disconnect: (request, options) => json('disconnect', request, options),
+    upgrade: (request, options) => json('upgrade', request, options),
     stopDaemon: (request, options) => json('stopDaemon', request, options),
     metrics: async (options = {}) => readText(await open('metrics', {}, options)),
   };

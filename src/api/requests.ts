@@ -88,6 +88,13 @@ export const REQUESTS = {
     ...changeFields,
   }),
   disconnect: z.strictObject({ dryRun: z.boolean().exactOptional() }),
+  upgrade: z.strictObject({
+    /** Of cloudflared; the newest by default. */
+    version: z.string().max(40).exactOptional(),
+    /** Where releases are, in place of the daemon's own option. */
+    mirror: z.url({ protocol: /^https?$/ }).exactOptional(),
+    dryRun: z.boolean().exactOptional(),
+  }),
   stopDaemon: z.strictObject({
     /** Leave the connectors running for the next daemon to take over. */
     handover: z.boolean().exactOptional(),

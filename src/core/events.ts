@@ -35,6 +35,10 @@ export interface EventData {
   'dns.removed': { hostname: string };
   'dns.restored': { hostname: string; type: string; content: string };
   'dns.drifted': { hostname: string; problem: string; repaired: boolean };
+  'binary.progressed': { version: string | null; receivedBytes: number; totalBytes: number | null };
+  'binary.installed': { path: string; version: string; sha256: string; source: string };
+  'binary.upgraded': { path: string; version: string; previousVersion: string | null };
+  'binary.reverted': { version: string; error: ErrorBody };
   'document.restored': { file: string; setAsideAs: string; problem: string };
   'copy.edited': { file: string; outcome: 'applied' | 'set-aside'; message: string };
   'journal.recovered': { change: string; outcome: 'finished' | 'undone' | 'failed'; message: string };

@@ -13,10 +13,11 @@ import { createSetupSession, type SetupSession } from '../setup/session.js';
 import { writeCredentials } from '../state/credentials-file.js';
 import type { ConnectorSupervisor } from '../connector/supervisor.js';
 import type { StateFiles } from '../portacode/state-files/keeper.js';
+import { createBinaryParts, type BinaryFinder } from './binary-parts.js';
 import { createChangeIds } from './change-id.js';
 import { createCloudflareParts, type CloudflareParts } from './cloudflare-parts.js';
 import { createConnectorLogs, type ConnectorLogs } from './connector-logs.js';
-import { createBinaryParts, createConnectorParts, type BinaryFinder } from './connector-parts.js';
+import { createConnectorParts } from './connector-parts.js';
 import { createConfigCopy, createCopies, type KeptCopies } from './copies.js';
 import { createDevicePublishing, createDeviceParts, type DeviceParts } from './device-parts.js';
 import type { EventLog } from './event-log.js';
@@ -26,7 +27,9 @@ import type { State } from './open-state.js';
 import { createInheritance, createPortacodeFiles } from './portacode-files.js';
 import type { DaemonExtras } from './ports.js';
 import type { ProcessContext } from './process-context.js';
+import { createBinaryProvider } from './provide-binary.js';
 import { chooseReplaceMode, readMemory } from './replace-mode.js';
+import { createUpgrader, type Upgrader } from './upgrade.js';
 import { waitUntilDrained } from './wait-until-drained.js';
 
 /** The parts of a running daemon, each made with those before it. */
@@ -42,6 +45,7 @@ export interface Parts {
   readonly devicePublishing: DevicePublishing;
   readonly setup: SetupSession;
   readonly disconnect: DisconnectPorts;
+  readonly upgrader: Upgrader;
 }
 
 /** The one place where everybody is introduced to everybody. */
@@ -70,6 +74,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
   const stateFiles = createPortacodeFiles(context, { state, emit, binary, connectors: () => connectors.status(), setup: () => setup.status() });
   const copies = createCopies({ sources: [createConfigCopy(paths), ...stateFiles.copies], hashes: state.copyHashes, revisions: state.revisions, emit, clock });
   const devices = createDeviceParts(context, state, emit);
+  const replaceMode = () => chooseReplaceMode(options.replace, () => readMemory(connectors.current().map(({ pid }) => pid).filter((pid) => readProcess(pid) !== undefined)));
   const writer = createWriter(
     {
       revisions: state.revisions,
@@ -84,7 +89,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
       tunnel: state.tunnel,
       credentialsFile: paths.credentials,
       createChangeId,
-      chooseReplaceMode: () => chooseReplaceMode(options.replace, () => readMemory(connectors.current().map(({ pid }) => pid).filter((pid) => readProcess(pid) !== undefined))),
+      chooseReplaceMode: replaceMode,
       fileExists: canRead,
       inherited: createInheritance(stateFiles, devices.book, emit),
       ...gate,
@@ -97,7 +102,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
     return { revision, warnings, setAside: state.revisions.current()?.setAside ?? [] };
   };
   const setup = createSetupSession({
-    binary: { find: () => binary.find() },
+    binary: createBinaryProvider(context, binary, emit),
     login: createLogin({ home: paths.loginHome, env: environment, extra: context.childExtra, clock }),
     openAccount: cloudflare.openAccount,
     staging: state.staging,
@@ -152,7 +157,8 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
     createChangeId,
     ...gate,
   };
-  return { binary, cloudflare, connectors, connectorLogs, copies, stateFiles, writer, devices, devicePublishing: createDevicePublishing(writer, state, cloudflare.dns), setup, disconnect };
+  const upgrader = createUpgrader(context, { binary, connectors, state, writer, emit, chooseReplaceMode: replaceMode });
+  return { binary, cloudflare, connectors, connectorLogs, copies, stateFiles, writer, devices, devicePublishing: createDevicePublishing(writer, state, cloudflare.dns), setup, disconnect, upgrader };
 }
 
 /** What cloudflared makes: 32 random bytes. */

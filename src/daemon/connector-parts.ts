@@ -1,6 +1,5 @@
 import type { ConnectorOptions } from '../cloudflared/command-lines.js';
 import { createFactFinder } from '../cloudflared/facts.js';
-import { createBinaryFinder, type Binary, type BinarySearch } from '../cloudflared/find.js';
 import { createLauncher } from '../cloudflared/launcher.js';
 import type { ConnectorLogLine } from '../cloudflared/log-line.js';
 import { createProber } from '../cloudflared/readiness.js';
@@ -10,28 +9,8 @@ import { ConnectorSupervisor } from '../connector/supervisor.js';
 import { SupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
 import type { RevisionStore } from '../forwarding/ports.js';
+import type { BinaryFinder } from './binary-parts.js';
 import type { ProcessContext } from './process-context.js';
-
-export interface BinaryFinder {
-  readonly find: () => Promise<Binary>;
-  /** The one that was found last; undefined until somebody needed it. */
-  readonly last: () => Binary | undefined;
-  readonly search: BinarySearch;
-}
-
-export function createBinaryParts({ options, places, environment, childEnvironment }: ProcessContext): BinaryFinder {
-  const search: BinarySearch = { given: options.cloudflared, own: places.paths.binary, path: environment['PATH'], env: childEnvironment };
-  const finder = createBinaryFinder(search);
-  let last: Binary | undefined;
-  return {
-    search,
-    last: () => last,
-    find: async () => {
-      last = await finder.find();
-      return last;
-    },
-  };
-}
 
 export interface ConnectorPartsOptions {
   readonly binary: BinaryFinder;
@@ -55,6 +34,7 @@ export function createConnectorParts(context: ProcessContext, parts: ConnectorPa
     {
       launcher: createLauncher({
         ...shared,
+        binary: parts.binary.findForConnector,
         onLogLine: (line) => {
           parts.onLogLine(line);
           connectors.nudge(line.pid);

@@ -95,6 +95,8 @@ export function createHandlers(given: HandlerParts): Handlers {
       stream.end();
     },
 
+    upgrade: (request) => parts.upgrader.upgrade(request, given.stopping),
+
     stopDaemon: ({ handover = false }) => {
       given.requestStop(handover);
       return Promise.resolve({ stopping: true, handover, pid: process.pid });

@@ -38,6 +38,7 @@ export const RUN_OPTIONS = {
   'state-dir': single('DIR', "where Portacode's state files are (~/.config/portacode)", readPath),
   socket: single('FILE', 'the control socket (control.sock in the base directory)', readPath),
   cloudflared: single('FILE', 'the cloudflared to run (found on PATH, else installed)', readPath),
+  mirror: single('URL', 'where cloudflared is downloaded from, in place of Cloudflare', readMirrorUrl),
   'api-url': single('URL', "Cloudflare's API, with /client/v4", readApiUrl),
   edge: repeated('HOST:PORT', "Cloudflare's edge; repeatable, or comma-separated", readHostPort),
   'edge-ca': single('FILE', "the CA of the edge's certificate", readPath),
@@ -122,6 +123,12 @@ function readApiUrl(text: string): string {
   const path = url.pathname.replace(/\/+$/, '');
   if (!path.endsWith('/client/v4')) throw new Error(`end with /client/v4, and not be ${quote(text)}`);
   return url.origin + path;
+}
+
+function readMirrorUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) throw new Error(`be an http or https URL, and not ${quote(text)}`);
+  return url;
 }
 
 function readHostPort(text: string): string {

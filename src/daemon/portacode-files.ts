@@ -8,7 +8,7 @@ import { runProgram } from '../host/run-program.js';
 import { ConnectorWatch } from '../portacode/connector-watch.js';
 import { createStateFiles, type StateFiles } from '../portacode/state-files/keeper.js';
 import type { TunnelFacts } from '../portacode/state-files/tunnel-file.js';
-import type { BinaryFinder } from './connector-parts.js';
+import type { BinaryFinder } from './binary-parts.js';
 import type { State } from './open-state.js';
 import type { ProcessContext } from './process-context.js';
 

@@ -1,5 +1,6 @@
 import { isAtLeast } from '../cloudflared/version.js';
 import type { Binary } from '../cloudflared/find.js';
+import { findRelease } from './find-release.js';
 import type { ReleaseRequest } from './release.js';
 import { stageBinary, type StagedBinary, type StageOptions } from './stage-binary.js';
 
@@ -16,4 +17,10 @@ export async function stageUpgrade(request: ReleaseRequest, current: Binary | un
 export function isUpgrade(current: string | undefined, offered: string | undefined, asked: boolean): boolean {
   if (current === undefined || offered === undefined) return true;
   return asked ? current !== offered : !isAtLeast(current, offered);
+}
+
+/** The version that `stageUpgrade` would stage: for a plan. */
+export async function findUpgrade(request: ReleaseRequest, current: Binary | undefined, { platform, http, signal }: Pick<StageOptions, 'platform' | 'http' | 'signal'>): Promise<string | undefined> {
+  const { version } = await findRelease(request, platform, http, signal);
+  return version !== undefined && isUpgrade(current?.version, version, request.version !== undefined) ? version : undefined;
 }

@@ -15,9 +15,12 @@ export interface Binary {
   readonly version: string;
 }
 
-/** Finds cloudflared, or installs it in the base directory. Rejects with BINARY_MISSING, _UNUSABLE or _TOO_OLD. */
+/**
+ * Finds cloudflared, or installs it in the base directory; `onWaiting` says what is being waited for then. Rejects with
+ * what is wrong with the one that was found, or with why none could be installed.
+ */
 export interface BinaryFinder {
-  find(signal: AbortSignal): Promise<Binary>;
+  find(signal: AbortSignal, onWaiting: (message: string) => void): Promise<Binary>;
 }
 
 export type LoginOutcome =

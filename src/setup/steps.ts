@@ -37,7 +37,7 @@ export function createSetupExecutors(ports: SetupPorts, run: SetupRun): Executor
       // A binary that was found may be gone when another process goes on.
       volatile: true,
       run: asked('find-binary', async (signal) => {
-        run.binary = await ports.binary.find(signal);
+        run.binary = await ports.binary.find(signal, (message) => ports.emit('setup.step-waiting', { step: 'find-binary', message }));
         return { detail: run.binary.version, result: run.binary };
       }),
       undo: nothingToUndo,
