@@ -76,7 +76,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/expose.js'),
   },
   { name: 'reconcile', args: '[device]', summary: 'look up the addresses of devices now', load: () => import('./commands/reconcile.js') },
-  { name: 'status', summary: 'what is published, what runs, what needs a person', load: () => import('./commands/status.js') },
+  {
+    name: 'status',
+    summary: 'what is published, what runs, what needs a person',
+    options: [{ flags: '--portacode', describe: "what Portacode shows of it, from its two state files; needs no daemon" }],
+    load: () => import('./commands/status.js'),
+  },
   {
     name: 'logs',
     summary: "show the connectors' log",
@@ -119,6 +124,14 @@ export const COMMANDS: readonly CommandSpec[] = [
   { name: 'service stop', summary: 'stop the unit, after requests in flight have finished', options: [SCOPE, DRY_RUN], load: () => import('./commands/service-stop.js') },
   { name: 'service restart', summary: 'replace the daemon of the unit, without losing a request', options: [SCOPE, DRY_RUN], load: () => import('./commands/service-restart.js') },
   { name: 'service sweep', summary: 'end connectors that a stopped daemon left: units run it after a stop', takesRunOptions: true, load: () => import('./commands/service-sweep.js') },
+  {
+    name: 'portacode',
+    summary: "Portacode's way in: its commands as JSON lines on standard input, its events on standard output",
+    options: [{ flags: '--follow', describe: 'go on until stopped, and tell what nobody asked for, across restarts of the daemon' }],
+    takesRunOptions: true,
+    endsBySignal: true,
+    load: () => import('./commands/portacode.js'),
+  },
   {
     name: 'sandbox',
     args: '[command...]',

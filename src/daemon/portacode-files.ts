@@ -29,12 +29,14 @@ export function createPortacodeFiles(context: ProcessContext, { state, emit, bin
 
   const facts = async (): Promise<TunnelFacts> => {
     const tunnel = state.tunnel();
+    const current = state.revisions.current();
     const { state: connectorState, message } = new ConnectorWatch(connectors()).now();
     const { loginUrl, expiresAt } = setup();
     const found = binary.last();
     return {
       tunnel,
-      setup: state.revisions.current()?.setup,
+      isChanging: tunnel !== undefined && current?.tunnelId !== tunnel.id,
+      setup: current?.setup,
       credentialsFile: tunnel === undefined ? null : paths.credentials(tunnel.id),
       configPath: paths.configYml,
       certPath: paths.certPem,

@@ -3,12 +3,20 @@ import { printRules } from '../change-printer.js';
 import type { CommandContext, RunCommand } from '../command.js';
 
 export const run: RunCommand = async (context) => {
+  if (context.options.flag('portacode')) return await printSystemInfo(context);
   const client = await context.client();
   const status = await client.status({ signal: context.signal });
   context.output.value(status);
   if (!context.output.json) printStatus(context, status);
   return 0;
 };
+
+async function printSystemInfo(context: CommandContext): Promise<number> {
+  const { readSystemInfo } = await import('../../portacode/state-files/system-info.js');
+  const info = await readSystemInfo((await context.places()).stateDir);
+  process.stdout.write(context.output.json ? `${JSON.stringify(info)}\n` : `${JSON.stringify(info, null, 2)}\n`);
+  return 0;
+}
 
 function printStatus(context: CommandContext, status: AnswerOf<'status'>): void {
   const { output } = context;

@@ -15,8 +15,8 @@ import { isOurs, MANAGED_BY, unknownFields } from './names.js';
 
 const OUTSIDE = 'outside_zone_rules';
 const INVALID = 'invalid_rules';
-const KNOWN: ReadonlySet<string> = new Set(['rules', 'updated_at', OUTSIDE, 'managed_by']);
-const KNOWN_OF_RULE: ReadonlySet<string> = new Set(['hostname', 'host', 'domain', 'destination', 'service', 'parsed', 'resolved_ip', 'path', 'originRequest']);
+export const FIELDS_OF_FORWARDING: ReadonlySet<string> = new Set(['rules', 'updated_at', OUTSIDE, 'managed_by']);
+export const FIELDS_OF_RULE: ReadonlySet<string> = new Set(['hostname', 'host', 'domain', 'destination', 'service', 'parsed', 'resolved_ip', 'path', 'originRequest']);
 
 /** `standing` is what the file holds now: what of it is not ours is kept. Pure. */
 export function renderForwardingFile({ rules, setAside, createdAt }: Pick<Revision, 'rules' | 'setAside' | 'createdAt'>, standing: JsonObject | undefined): JsonObject {
@@ -28,7 +28,7 @@ export function renderForwardingFile({ rules, setAside, createdAt }: Pick<Revisi
     ...(resolvedIp === undefined ? {} : { resolved_ip: resolvedIp }),
     ...(rule.path === undefined ? {} : { path: rule.path }),
     ...(rule.originRequest === undefined ? {} : { originRequest: rule.originRequest }),
-    ...unknownFields(before.get(keyOf(rule)), KNOWN_OF_RULE),
+    ...unknownFields(before.get(keyOf(rule)), FIELDS_OF_RULE),
   });
   const published = new Set([...rules.map(({ rule }) => keyOf(rule)), ...setAside.map(keyOf)]);
   const left = standing === undefined || isOurs(standing) ? [] : listOf(standing, 'rules').filter((item) => !published.has(keyOfItem(item) ?? ''));
@@ -37,7 +37,7 @@ export function renderForwardingFile({ rules, setAside, createdAt }: Pick<Revisi
     updated_at: pythonTimeOf(createdAt),
     managed_by: MANAGED_BY,
     ...(setAside.length === 0 ? {} : { [OUTSIDE]: setAside.map((rule) => render(rule)) }),
-    ...unknownFields(standing, KNOWN),
+    ...unknownFields(standing, FIELDS_OF_FORWARDING),
     ...(left.length === 0 ? {} : { [INVALID]: [...listOf(standing, INVALID), ...left] }),
   };
 }

@@ -134,8 +134,10 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
   };
 
   const refresh = async (): Promise<void> => {
+    const known = await facts();
+    if (known.isChanging) return; // it is written when that is done
     const standing = await readStanding(tunnelPath);
-    const value = renderTunnelFile(await facts(), standing, clock.now());
+    const value = renderTunnelFile(known, standing, clock.now());
     if (value === undefined) {
       if (standing === undefined || !isOurs(standing)) return;
       for (const path of [goodCopyOf(tunnelPath), tunnelPath]) await removeDurably(path);

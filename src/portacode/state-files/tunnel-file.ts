@@ -11,7 +11,10 @@ import { isOurs, MANAGED_BY, unknownFields } from './names.js';
  */
 
 export interface TunnelFacts {
+  /** Undefined where there is none; a tunnel that is about to be put in place does not count yet. */
   readonly tunnel: TunnelIdentity | undefined;
+  /** A tunnel is being put in place: nobody knows yet which one will be. */
+  readonly isChanging: boolean;
   /** The setup that put this tunnel in place: its change. */
   readonly setup: string | undefined;
   readonly credentialsFile: string | null;
@@ -27,7 +30,7 @@ export interface TunnelFacts {
 
 const OF_TUNNEL = ['domain', 'tunnel_name', 'tunnel_id', 'tunnel_existed', 'credentials_file', 'token_file', 'config_path', 'cert_path', 'cloudflared_version', 'service_installed'] as const;
 const LIVE = ['connector_state', 'connector_message', 'login_url', 'login_expires_at'] as const;
-const KNOWN: ReadonlySet<string> = new Set(['connected', 'configured', ...OF_TUNNEL, ...LIVE, 'setup_change', 'managed_by', 'updated_at']);
+export const FIELDS_OF_TUNNEL: ReadonlySet<string> = new Set(['connected', 'configured', ...OF_TUNNEL, ...LIVE, 'setup_change', 'managed_by', 'updated_at']);
 
 /**
  * `standing` is what the file holds now: what of it is not ours is kept. Without a tunnel of ours, what Portacode itself
@@ -39,7 +42,7 @@ export function renderTunnelFile(facts: TunnelFacts, standing: JsonObject | unde
   if (tunnel === undefined) {
     const foreign = standing !== undefined && !isOurs(standing);
     if (!foreign && login === undefined) return undefined;
-    const rest = foreign ? unknownFields(standing, new Set(LIVE)) : { connected: false, configured: false, ...unknownFields(standing, KNOWN) };
+    const rest = foreign ? unknownFields(standing, new Set(LIVE)) : { connected: false, configured: false, ...unknownFields(standing, FIELDS_OF_TUNNEL) };
     return dated({ ...rest, ...live, ...(foreign ? {} : { managed_by: MANAGED_BY }) }, standing, now);
   }
   return dated(
@@ -61,7 +64,7 @@ export function renderTunnelFile(facts: TunnelFacts, standing: JsonObject | unde
       ...live,
       ...(facts.setup === undefined ? {} : { setup_change: facts.setup }),
       managed_by: MANAGED_BY,
-      ...unknownFields(standing, KNOWN),
+      ...unknownFields(standing, FIELDS_OF_TUNNEL),
     },
     standing,
     now,

@@ -1,0 +1,123 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { PortacodeEvent } from '../../../src/portacode/events.js';
+import { createRig, type Daemon, type Rig } from '../daemon/rig.js';
+
+/** The daemon between Portacode, a Proxmox host's `pct` and the offline Cloudflare. */
+export interface PortacodeRig extends Rig {
+  readonly stateDir: string;
+  readonly pct: Pct;
+  /** As `start`, with `pct` on PATH. */
+  serve(environment?: Readonly<Record<string, string>>): Promise<Daemon>;
+  /** One command over the socket; all its events. `onEvent` gets each as it comes. */
+  send(command: Readonly<Record<string, unknown>>, onEvent?: (event: PortacodeEvent) => void): Promise<readonly PortacodeEvent[]>;
+  /** The same; its last event. */
+  ask(command: Readonly<Record<string, unknown>>): Promise<PortacodeEvent>;
+  /** Connects example.com through a login that is authorised at once. */
+  connect(deviceId?: string): Promise<PortacodeEvent>;
+  readState(name: 'tunnel' | 'forwarding'): Record<string, unknown>;
+  writeState(name: 'tunnel' | 'forwarding', content: unknown): void;
+  /** What Portacode wrote when it made the container of a device. */
+  addContainer(vmid: number, deviceId: string): void;
+}
+
+export interface Pct {
+  readonly directory: string;
+  /** As they were called, without the record of `cat`. */
+  calls(): readonly (readonly string[])[];
+  forget(): void;
+  read(vmid: number, path: string): string | undefined;
+  /** From now on this word of a call fails; `*` is every call. */
+  failOn(word: string | undefined): void;
+}
+
+export const EXPOSED = '/etc/portacode/exposed_services.json';
+
+export async function createPortacodeRig(options: Parameters<typeof createRig>[0] = {}): Promise<PortacodeRig> {
+  const rig = await createRig(options);
+  const stateDir = join(rig.directory, 'state');
+  const socketPath = join(rig.baseDir, 'control.sock');
+  const pct = installPct(join(rig.directory, 'pct'));
+  const fileOf = (name: 'tunnel' | 'forwarding'): string => join(stateDir, `cloudflare_${name}.json`);
+
+  const send: PortacodeRig['send'] = async (command, onEvent) => {
+    const events: PortacodeEvent[] = [];
+    for await (const line of postLines(socketPath, command)) {
+      const event = JSON.parse(line) as PortacodeEvent;
+      events.push(event);
+      onEvent?.(event);
+    }
+    return events;
+  };
+  const ask: PortacodeRig['ask'] = async (command) => {
+    const last = (await send(command)).at(-1);
+    if (last === undefined) throw new Error('there was no answer');
+    return last;
+  };
+  const authorise = async (): Promise<void> => {
+    await rig.sandbox.world.changes.wait(() => rig.sandbox.logins.list().find(({ polls }) => polls > 0), 10_000);
+    rig.sandbox.logins.authorise();
+  };
+
+  return {
+    ...rig, stateDir, pct, send, ask,
+    serve: (environment = {}) => rig.start({ PATH: `${pct.directory}:${process.env['PATH'] ?? ''}`, ...environment }),
+    connect: async (deviceId = '6') => {
+      const [answer] = await Promise.all([ask({ cmd: 'setup_cloudflare_tunnel', device_id: deviceId }), authorise()]);
+      if (answer.event !== 'cloudflare_tunnel_configured') throw new Error(JSON.stringify(answer));
+      return answer;
+    },
+    readState: (name) => JSON.parse(readFileSync(fileOf(name), 'utf8')) as Record<string, unknown>,
+    writeState: (name, content) => {
+      mkdirSync(stateDir, { recursive: true });
+      writeFileSync(fileOf(name), typeof content === 'string' ? content : JSON.stringify(content, null, 2));
+    },
+    addContainer: (vmid, deviceId) => {
+      const directory = join(stateDir, 'containers');
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(join(directory, `ct-${vmid}.json`), JSON.stringify({ device_id: deviceId, vmid }));
+    },
+  };
+}
+
+function installPct(directory: string): Pct {
+  mkdirSync(directory, { recursive: true });
+  const fixture = new URL('../../fixtures/portacode/fake-pct.mjs', import.meta.url);
+  const program = join(directory, 'pct');
+  writeFileSync(program, `#!${process.execPath}\nimport(${JSON.stringify(fixture.href)}).then(({ runPct }) => runPct(${JSON.stringify(directory)}));\n`);
+  chmodSync(program, 0o755);
+  const calls = join(directory, 'calls.jsonl');
+  const failing = join(directory, 'fail');
+  return {
+    directory,
+    calls: () => (existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n').map((line) => (JSON.parse(line) as { argv: readonly string[] }).argv).filter((argv) => argv[3] !== 'cat') : []),
+    forget: () => rmSync(calls, { force: true }),
+    read: (vmid, path) => {
+      const file = join(directory, 'ct', String(vmid), path);
+      return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+    },
+    failOn: (word) => (word === undefined ? rmSync(failing, { force: true }) : writeFileSync(failing, word)),
+  };
+}
+
+/** As a few lines of any language would do it. */
+async function* postLines(socketPath: string, body: object): AsyncGenerator<string> {
+  const text = JSON.stringify(body);
+  const response = await new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+    const outgoing = request({ socketPath, method: 'POST', path: '/v1/portacode', agent: false, headers: { host: 'localhost', 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) } });
+    outgoing.once('response', resolve).once('error', reject).end(text);
+  });
+  let rest = '';
+  for await (const chunk of response.setEncoding('utf8')) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines.filter((line) => line !== '');
+  }
+}
+
+/** `pct` runs as root; who is not root needs sudo for it. */
+export const isRoot = process.geteuid?.() === 0;
+
+export const fixturePath = (name: string): string => fileURLToPath(new URL(`../../fixtures/portacode/${name}`, import.meta.url));
