@@ -39,6 +39,8 @@ export interface DeviceDirectory extends AddressResolver {
   suspect(served: readonly ServedAddress[]): Promise<readonly ServedAddress[]>;
   /** What `resolve` gave last, by device: a change that is under way may be about to serve it. */
   handedOut(): readonly ServedAddress[];
+  /** These were withdrawn from whatever serves them, and from whatever was about to. */
+  takeBack(addresses: readonly ServedAddress[]): void;
   /**
    * The number of a device's container: checked with Proxmox, or Portacode's own record while Proxmox is away.
    * @throws SupervisorError PROXMOX_*, DEVICE_UNKNOWN, DEVICE_AMBIGUOUS
@@ -81,7 +83,6 @@ export function createDeviceDirectory({ book, finder, leaseFile, clock }: Direct
       });
     });
     parent?.throwIfAborted();
-    for (const [deviceId, { lost }] of sightings) if (lost.some(({ address }) => address === handedOut.get(deviceId))) handedOut.delete(deviceId);
     await book.note(sightings.flatMap(([deviceId, sighting]) => observe(deviceId, sighting, seen.get(deviceId)) ?? []));
     return new Map(sightings);
   };
@@ -102,6 +103,9 @@ export function createDeviceDirectory({ book, finder, leaseFile, clock }: Direct
       return judged.flatMap(({ one, suspect }) => (suspect ? [one] : []));
     },
     handedOut: () => [...handedOut].map(([deviceId, address]) => ({ deviceId, address })),
+    takeBack: (addresses) => {
+      for (const { deviceId, address } of addresses) if (handedOut.get(deviceId) === address) handedOut.delete(deviceId);
+    },
     findVmid: async (deviceId) => {
       const search = (await look([deviceId], { deadlineMs: RESOLVE_DEADLINE_MS })).get(deviceId)?.search;
       const recorded = search?.kind === 'away' ? await finder.recordedVmid(deviceId) : undefined;

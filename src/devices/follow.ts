@@ -4,7 +4,7 @@ import type { Logger } from '../host/logging.js';
 import { Bell } from './bell.js';
 import { compare } from './compare.js';
 import type { DeviceDirectory } from './directory.js';
-import { createGuard } from './guard.js';
+import { createGuard, withdrawLost } from './guard.js';
 import { Pace } from './pace.js';
 import type { DevicePublishing } from './ports.js';
 import { Removals } from './removals.js';
@@ -30,7 +30,7 @@ const QUIET_MS = 300;
 const LONGEST_UNQUIET_MS = 2_000;
 /** A lease that changed says nothing about which container has which MAC: what Proxmox said of it lately is good enough. */
 const CONTAINERS_MAX_AGE_MS = 60_000;
-const LOOK_DEADLINE_MS = 30_000;
+const LOOK_DEADLINE_MS = 20_000;
 
 /** Follows the addresses of published devices until aborted: lease file, Proxmox now and then. Never rejects. */
 export async function followDevices(parts: FollowParts, signal: AbortSignal): Promise<void> {
@@ -65,9 +65,14 @@ export async function followDevices(parts: FollowParts, signal: AbortSignal): Pr
     if (current === undefined || current.deviceIds.length === 0) return;
     const sightings = await directory.look(current.deviceIds, { maxAgeMs, deadlineMs: LOOK_DEADLINE_MS, served: current.addresses, signal });
     const { lost, gone, unsettled } = compare(current, sightings);
-    retryMs = unsettled.length === 0 ? FIRST_RETRY_MS : Math.min(POLL_INTERVAL_MS, retryMs * 2);
+    // That a MAC is somebody else's is not said by what was known a minute ago.
+    if (lost.length > 0 && maxAgeMs > 0) {
+      await follow(0);
+      return;
+    }
     if (unsettled.length > 0) due(retryMs);
-    if (lost.length > 0) await publishing.withdraw(lost);
+    retryMs = unsettled.length === 0 ? FIRST_RETRY_MS : Math.min(POLL_INTERVAL_MS, retryMs * 2);
+    await withdrawLost(lost, directory, publishing);
     const removed = removals.confirm(current.deviceIds, gone);
     if (removed.length > 0) await remove(removed);
     if (removals.waitMs !== undefined) due(removals.waitMs);

@@ -24,8 +24,7 @@ export function createGuard({ directory, publishing, onFailure }: GuardParts): (
     const suspects = await directory.suspect(atRisk(directory, publishing));
     if (suspects.length === 0) return;
     const sightings = await directory.look([...new Set(suspects.map(({ deviceId }) => deviceId))], { deadlineMs: SECOND_LOOK_MS, served: suspects });
-    const { lost } = compare({ addresses: [] }, sightings);
-    if (lost.length > 0) await publishing.withdraw(lost);
+    await withdrawLost(compare({ addresses: [] }, sightings).lost, directory, publishing);
   };
   const run = async (): Promise<void> => {
     do {
@@ -40,6 +39,15 @@ export function createGuard({ directory, publishing, onFailure }: GuardParts): (
     });
     return running;
   };
+}
+
+/** Takes out what is lost, where that is not done already. */
+export async function withdrawLost(lost: readonly ServedAddress[], directory: DeviceDirectory, publishing: DevicePublishing): Promise<void> {
+  const current = atRisk(directory, publishing);
+  const serving = lost.filter((one) => current.some((other) => other.deviceId === one.deviceId && other.address === one.address));
+  if (serving.length === 0) return;
+  await publishing.withdraw(serving);
+  directory.takeBack(serving);
 }
 
 /** What is served, and what a change that is under way may be about to serve. */

@@ -19,7 +19,7 @@ export interface LeaseFile {
 
 /** Fifty thousand leases. */
 const LARGEST_BYTES = 4 * 1024 * 1024;
-/** dnsmasq truncates the file and writes it anew: what is half-written is whole in a moment. */
+/** dnsmasq truncates the file and writes it anew: what is empty or half-written is whole in a moment. */
 const TORN_TRIES = 5;
 const TORN_DELAY_MS = 40;
 
@@ -31,7 +31,7 @@ export function createLeaseFile(path: string, clock: Clock): LeaseFile {
         const text = await readText(path);
         if (typeof text !== 'string') return text;
         const { leases, torn } = parseLeases(text);
-        if (!torn || tries === TORN_TRIES) return { kind: 'read', leases };
+        if ((!torn && text !== '') || tries === TORN_TRIES) return { kind: 'read', leases };
         await clock.sleep(TORN_DELAY_MS);
       }
     },

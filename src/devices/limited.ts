@@ -1,4 +1,4 @@
-/** Maps with at most `limit` at a time, in order. The first that fails ends it; those under way are waited for. */
+/** Maps with at most `limit` at a time, in order. Rejects with the first failure, when nothing of it is under way any more. */
 export async function mapLimited<T, R>(items: readonly T[], limit: number, map: (item: T) => Promise<R>): Promise<readonly R[]> {
   const results = new Map<number, R>();
   const queue = items.entries();

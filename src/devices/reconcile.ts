@@ -3,6 +3,7 @@ import { warnOfAddress } from '../core/device-warning.js';
 import type { RecordedAddress } from '../core/revision.js';
 import { compare } from './compare.js';
 import type { DeviceDirectory } from './directory.js';
+import { withdrawLost } from './guard.js';
 import type { ChangeAnswer, DevicePublishing } from './ports.js';
 
 export interface ReconcileWish {
@@ -45,7 +46,7 @@ export async function reconcile({ directory, publishing, clock }: ReconcileParts
   for (let attempt = 1; ; attempt += 1) {
     const sightings = await directory.look(deviceIds, { deadlineMs: LOOK_DEADLINE_MS, served: publishing.current()?.addresses ?? [], ...(wish.signal === undefined ? {} : { signal: wish.signal }) });
     const difference = compare(publishing.current() ?? before, sightings);
-    if (difference.lost.length > 0) await publishing.withdraw(difference.lost);
+    await withdrawLost(difference.lost, directory, publishing);
     gone = goneLooks === 0 ? difference.gone : gone.filter((deviceId) => difference.gone.includes(deviceId));
     goneLooks = gone.length === 0 ? 0 : goneLooks + 1;
     const mayGoOn = goneLooks > 0 ? goneLooks < LOOKS_FOR_REMOVAL : attempt < attempts;
