@@ -3,6 +3,7 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import { SupervisorError } from '../core/errors.js';
 import { SYSTEM_PATH } from '../host/child-environment.js';
 import { runProgram, type ProgramResult } from '../host/run-program.js';
+import { errnoOf } from '../host/storage-error.js';
 import { isAtLeast, MINIMUM_VERSION, parseVersion } from './version.js';
 
 /** A cloudflared that runs and is new enough. */
@@ -77,14 +78,23 @@ export function judgeVersionRun(path: string, result: ProgramResult): Binary | S
 
 /** What can be seen without running it. */
 export function lookAtBinary(path: string): SupervisorError | undefined {
+  const isFile = lookAtFile(path);
+  if (isFile === undefined) return new SupervisorError('BINARY_MISSING', `There is no file ${path} that this user could see.`);
+  if (!isFile) return new SupervisorError('BINARY_UNUSABLE', `${path} is not a file.`);
   try {
-    if (!statSync(path).isFile()) return new SupervisorError('BINARY_UNUSABLE', `${path} is not a file.`);
     accessSync(path, constants.X_OK);
     return undefined;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return new SupervisorError('BINARY_MISSING', `There is no file ${path}.`);
-    return new SupervisorError('BINARY_UNUSABLE', `${path} cannot be executed by this user: ${String(code)}.`, { cause: error });
+    return new SupervisorError('BINARY_UNUSABLE', `${path} cannot be executed by this user: ${String(errnoOf(error))}.`, { cause: error });
+  }
+}
+
+/** Undefined where there is nothing; also behind a directory of PATH that this user may not read. */
+function lookAtFile(path: string): boolean | undefined {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return undefined;
   }
 }
 
@@ -108,6 +118,10 @@ export function createBinaryFinder(search: BinarySearch): { find(): Promise<Bina
 
 /** Changes when the file does; `absent` where there is none. */
 export function markOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stat === undefined ? 'absent' : `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.mode}`;
+  try {
+    const stat = statSync(path, { bigint: true });
+    return `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.mode}`;
+  } catch {
+    return 'absent'; // Or not to be seen, which is the same to us.
+  }
 }

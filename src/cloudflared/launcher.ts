@@ -2,6 +2,7 @@ import type { Secret } from '../core/secret.js';
 import type { ConnectorProcess, Launcher } from '../connector/ports.js';
 import type { BasePaths } from '../host/base-paths.js';
 import type { Redactor } from '../host/redact.js';
+import { errnoOf, toStorageError } from '../host/storage-error.js';
 import { runCommand } from './command-lines.js';
 import type { ConnectorOptions } from './command-lines.js';
 import type { Binary } from './find.js';
@@ -43,23 +44,22 @@ export function createLauncher(launcher: LauncherOptions): Launcher {
     const follower = followLog({
       path, from,
       onLine: (line) => pass(parseLogLine(line, redactor)),
-      onLeftOut: (lines) => pass({ level: 'warn', message: `${lines} lines were written faster than they are passed on; they are in ${path}`, time: null, fields: {} }),
+      onLeftOut: (howMuch) => pass({ level: 'warn', message: `${howMuch} of log were written faster than can be passed on; what is left of them is in ${path}`, time: null, fields: {} }),
+      onRotated: () => pruneLogs(paths.logDir, (other) => logsInUse.has(other)),
     });
     return {
-      lastLine: async () => {
-        await follower.catchUp();
-        return describeLogLine(parseLogLine(await readLastLine(path), redactor));
-      },
+      lastLine: async () => describeLogLine(parseLogLine(await readLastLine(path), redactor)),
       onReleased: () => {
         logsInUse.delete(path);
         children.delete(pid);
-        void follower.stop();
+        // What it wrote last is still passed on; nobody waits for it.
+        void follower.catchUp().then(async () => await follower.stop());
       },
     };
   };
 
   return {
-    launch: async (revision) => {
+    launch: async (revision) => await explained(async () => {
       const [binary, tunnelId, metricsPort] = await Promise.all([launcher.binary(), launcher.tunnelIdOf(revision), chooseFreePort()]);
       const config = paths.revisionYml(revision);
       const credentials = paths.credentials(tunnelId);
@@ -75,7 +75,7 @@ export function createLauncher(launcher: LauncherOptions): Launcher {
         children.add(pid);
         return attendLog(logFile, 'start', pid, revision);
       });
-    },
+    }),
     findOrphans: async (): Promise<readonly ConnectorProcess[]> => findOrphans(paths.revisionsDir, (pid) => children.has(pid)).map((orphan) => {
       const callbacks = orphan.logFile === undefined
         ? { lastLine: async () => '', onReleased: () => undefined }
@@ -83,4 +83,13 @@ export function createLauncher(launcher: LauncherOptions): Launcher {
       return adoptConnector(orphan, callbacks);
     }),
   };
+}
+
+/** Files and descriptors that cannot be had are failures of their own; everything else keeps its own words. */
+async function explained<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    throw errnoOf(error) === undefined ? error : toStorageError(error, 'a connector', 'start');
+  }
 }

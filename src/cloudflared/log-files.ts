@@ -8,11 +8,11 @@ import { errnoOf, isMissing, toStorageError } from '../host/storage-error.js';
 export const MAX_LOG_BYTES = 10 * 1024 * 1024;
 const KEPT_FILES = 5;
 
-const NAME = /^connector-(\d+)\.log(?:\.(\d+))?$/;
+const NAME = /^connector-(\d{1,15})\.log(?:\.(\d+))?$/;
 
 /** Never one that was used before: an orphan may still write to it. */
 export function nextLogNumber(logDir: string): number {
-  return Math.max(0, ...listLogs(logDir).map((log) => log.number)) + 1;
+  return readdirSync(logDir).reduce((highest, name) => Math.max(highest, logNumber(name)), 0) + 1;
 }
 
 export interface LogFile {
@@ -31,7 +31,8 @@ export function listLogs(logDir: string): readonly LogFile[] {
     const number = NAME.exec(name)?.[1];
     const path = join(logDir, name);
     const stat = number === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
-    return stat === undefined ? [] : [{ path, number: Number(number), modified: stat.mtimeMs }];
+    // A FIFO of such a name would hold its reader for ever; a directory can be neither read nor removed as a log.
+    return stat?.isFile() === true ? [{ path, number: Number(number), modified: stat.mtimeMs }] : [];
   });
 }
 

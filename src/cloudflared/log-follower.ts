@@ -1,4 +1,4 @@
-import { watch } from 'node:fs';
+import { truncateSync, watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -10,8 +10,10 @@ export interface FollowOptions {
   /** From the beginning, or only what is written from now on. */
   readonly from: 'start' | 'end';
   readonly onLine: (line: string) => void;
-  /** Lines that were written faster than anybody reads. */
-  readonly onLeftOut: (lines: number) => void;
+  /** What was written faster than anybody reads: `37 lines`, `21 MB`. */
+  readonly onLeftOut: (howMuch: string) => void;
+  /** After a rotation: old files may go. */
+  readonly onRotated?: () => void;
   readonly maxBytes?: number;
 }
 
@@ -118,6 +120,14 @@ class LogFollower implements Follower {
     const { size } = await this.#file.stat();
     this.#offset ??= size;
     if (size < this.#offset) this.#startOver();
+    const maxBytes = this.#options.maxBytes ?? MAX_LOG_BYTES;
+    if (size - this.#offset > 2 * maxBytes) {
+      // It writes faster than we read: the disk goes before the lines.
+      truncateSync(this.#options.path, 0);
+      this.#options.onLeftOut(`${Math.round((size - this.#offset) / 1_048_576)} MB`);
+      this.#startOver();
+      return;
+    }
     for (let count = 0; this.#offset < size && !this.#stopped; count += 1) {
       if (count >= CHUNKS_AT_ONCE) {
         this.#again = true;
@@ -128,9 +138,10 @@ class LogFollower implements Follower {
       this.#offset += bytesRead;
       this.#take(this.#decoder.write(this.#chunk.subarray(0, bytesRead)));
     }
-    if (this.#offset >= (this.#options.maxBytes ?? MAX_LOG_BYTES)) {
+    if (this.#offset >= maxBytes) {
       rotateLog(this.#options.path);
       this.#startOver();
+      this.#options.onRotated?.();
     }
     this.#reportLeftOut(false);
   }
@@ -162,7 +173,7 @@ class LogFollower implements Follower {
   /** At the end of a second, or of what there was to read. */
   #reportLeftOut(now: boolean): void {
     if (this.#leftOut === 0 || (!now && this.#again)) return;
-    this.#options.onLeftOut(this.#leftOut);
+    this.#options.onLeftOut(`${this.#leftOut} lines`);
     this.#leftOut = 0;
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../core/clock.js';
 import type { Clock } from '../core/clock.js';
@@ -8,6 +8,7 @@ import { childEnvironment } from '../host/child-environment.js';
 import type { Environment } from '../host/child-environment.js';
 import { listProcesses, readEnviron } from '../host/process-table.js';
 import { redact } from '../host/redact.js';
+import { readRegularText } from '../host/regular-file.js';
 import { signalGroup, signalProcess, waitForEnd } from '../host/stop-process.js';
 import { isMissing, toStorageError } from '../host/storage-error.js';
 import type { Login, LoginOutcome } from '../setup/ports.js';
@@ -121,7 +122,7 @@ async function untilCertificate(certificate: string, clock: Clock, over: AbortSi
 /** Undefined while it is absent, empty or half-written: cloudflared does not write it atomically. */
 async function readCertificate(path: string): Promise<Secret | undefined> {
   try {
-    const pem = await readFile(path, 'utf8');
+    const pem = await readRegularText(path);
     return /-----BEGIN ([A-Z ]+)-----[\s\S]*-----END \1-----/.test(pem) ? new Secret(pem) : undefined;
   } catch (error) {
     if (isMissing(error)) return undefined;

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { accessSync, constants } from 'node:fs';
 import { Secret } from '../core/secret.js';
 import { SupervisorError } from '../core/errors.js';
+import { isNoFile, readRegularText } from '../host/regular-file.js';
 import { errnoOf, isMissing } from '../host/storage-error.js';
 
 /** What a start needs, looked at before it: the real reason is better than cloudflared's exit code 1. */
@@ -31,8 +31,9 @@ async function checkCredentials({ credentials, tunnelId }: RunFiles, learnSecret
   const wrong = (reason: string, cause?: unknown): SupervisorError => new SupervisorError('CREDENTIALS_MISSING', `The credentials file ${credentials} ${reason}.`, { cause });
   let text: string;
   try {
-    text = await readFile(credentials, 'utf8');
+    text = await readRegularText(credentials);
   } catch (error) {
+    if (isNoFile(error)) return wrong('is not a file', error);
     return wrong(isMissing(error) ? 'is missing' : `cannot be read: ${String(errnoOf(error))}`, error);
   }
   const content = parseCredentials(text);

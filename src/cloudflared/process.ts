@@ -62,7 +62,7 @@ export async function spawnConnector(request: SpawnRequest, attend: (pid: number
     metricsPort: request.metricsPort,
     ended: exited.then(async () => await conclude({ exitCode: child.exitCode, signal: child.signalCode }, callbacks)),
     terminate: () => {
-      if (!hasEnded()) process.kill(pid, 'SIGTERM');
+      if (!hasEnded()) signalOrIgnore(() => process.kill(pid, 'SIGTERM'));
     },
     kill: killer(pid, () => !hasEnded()),
     letGo: () => {
@@ -83,8 +83,9 @@ function killer(pid: number, isThere: () => boolean): () => void {
   let tried = false;
   return () => {
     if (!isThere()) return;
-    if (tried) void killTree(pid);
-    else signalGroup(pid, 'SIGKILL');
+    // Should that fail too, it is tried again.
+    if (tried) void killTree(pid).catch(() => undefined);
+    else signalOrIgnore(() => signalGroup(pid, 'SIGKILL'));
     tried = true;
   };
 }
@@ -147,7 +148,7 @@ function signalOrIgnore(send: () => boolean): void {
   try {
     send();
   } catch (error) {
-    // It belongs to somebody else; it was never ours to stop.
-    if (errnoOf(error) !== 'EPERM') throw error;
+    // It has just ended; or it belongs to somebody else, and was never ours to stop.
+    if (errnoOf(error) !== 'EPERM' && errnoOf(error) !== 'ESRCH') throw error;
   }
 }

@@ -35,7 +35,7 @@ export interface Policy {
   readonly diagnosisMs: number;
   /** So many unanswered probes in a row make a ready connector lost: one may be a busy machine. */
   readonly unreachableProbes: number;
-  /** How often a ready connector is asked. Its log wakes us earlier when something happens. */
+  /** How often a ready connector is asked; seldom, since its log wakes us as soon as something happens. */
   readonly readyProbeMs: number;
   /** Grace period of the connector plus a margin: then its group is killed. */
   readonly stopTimeoutMs: number;
@@ -79,7 +79,7 @@ export const DEFAULT_POLICY: Policy = {
   firstDiagnosisMs: 3_000,
   diagnosisMs: 15_000,
   unreachableProbes: 3,
-  readyProbeMs: 5_000,
+  readyProbeMs: 15_000,
   stopTimeoutMs: DEFAULT_GRACE_MS + STOP_MARGIN_MS,
   confirmReadyMs: 250,
   idleUnregisteredMs: 3_500,

@@ -215,7 +215,7 @@ describe('failures that only a stand-in can be made to show', () => {
     const supervisor = rig.supervisor();
     supervisor.promote(1);
     await rig.seen('connector.ready');
-    await rig.until(() => (rig.logLines.some((line) => line.message.includes('faster than they are passed on')) ? true : undefined));
+    await rig.until(() => (rig.logLines.some((line) => line.message.includes('faster than can be passed on')) ? true : undefined));
     expect(supervisor.status()).toMatchObject([{ state: 'ready' }]);
     await supervisor.stopAll();
   });

@@ -71,7 +71,8 @@ describe('following a log', () => {
     const directory = tempDirectory();
     const path = join(directory, 'connector-1.log');
     writeFileSync(path, '');
-    const { lines, follower } = follow(path, { maxBytes: 1_000 });
+    const rotations: string[] = [];
+    const { lines, follower } = follow(path, { maxBytes: 1_000, onRotated: () => rotations.push('rotated') });
     const written = Array.from({ length: 200 }, (_, index) => `line ${index}`);
     for (const line of written) {
       appendFileSync(path, `${line}\n`);
@@ -79,6 +80,7 @@ describe('following a log', () => {
     }
     await follower.catchUp();
     expect(lines).toEqual(written);
+    expect(rotations.length).toBe(readdirSync(directory).length - 1);
     expect(statSync(path).size).toBeLessThan(1_100);
     const kept = readdirSync(directory).sort((a, b) => (statSync(join(directory, a)).mtimeMs - statSync(join(directory, b)).mtimeMs)).map((name) => readFileSync(join(directory, name), 'utf8')).join('');
     expect(kept.split('\n').filter((line) => line !== '').length).toBe(200);
@@ -91,7 +93,19 @@ describe('following a log', () => {
     await follower.catchUp();
     expect(lines[0]?.length).toBeLessThanOrEqual(16 * 1_024);
     expect(lines.length).toBeLessThan(1_200);
-    expect(lines.filter((line) => line.startsWith('left out')).reduce((sum, line) => sum + Number(line.slice(9)), 0) + lines.filter((line) => line === 'line').length).toBe(5_000);
+    expect(lines.filter((line) => line.startsWith('left out')).reduce((sum, line) => sum + Number.parseInt(line.slice(9), 10), 0) + lines.filter((line) => line === 'line').length).toBe(5_000);
+  });
+
+  test('a writer that nobody can keep up with costs lines, not the disk', async () => {
+    const path = join(tempDirectory(), 'connector-1.log');
+    writeFileSync(path, 'line\n'.repeat(3_000));
+    const { lines, follower } = follow(path, { maxBytes: 5_000 });
+    await follower.catchUp();
+    expect(lines).toEqual(['left out 0 MB']);
+    expect(statSync(path).size).toBe(0);
+    appendFileSync(path, 'again\n');
+    await follower.catchUp();
+    expect(lines.at(-1)).toBe('again');
   });
 
   test('a file that is not there yet, or not any more, is no failure', async () => {
