@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { toAsciiLabel } from './hostname.js';
 import { parsed, quote, refused, type Parsed } from './parsed.js';
 import type { Destination } from './rule.js';
+import { UNWRITABLE } from './unwritable.js';
 
 /** A destination, and the text that is stored for it: as it was typed, but normalized. */
 export interface ParsedDestination {
@@ -30,7 +31,7 @@ const MAX_SOCKET_PATH_BYTES = 107;
 export function parseDestination(input: string): Parsed<ParsedDestination> {
   const text = input.trim();
   if (text === '') return refused('DESTINATION_REQUIRED', 'destination is required');
-  if (/\p{Cc}|[\u2028\u2029]/u.test(input)) return invalid(input, 'must not contain control characters');
+  if (UNWRITABLE.test(input) || /[\u2028\u2029]/.test(input)) return invalid(input, 'must not contain control characters');
   if (text.length > MAX_LENGTH) return invalid(input, `is longer than ${MAX_LENGTH} characters`);
 
   if (text.toLowerCase() === 'hello_world') return service('hello_world', 'hello_world', undefined);

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { durationSeconds } from '../core/duration.js';
+import { UNWRITABLE } from '../core/unwritable.js';
 
 /**
  * The shape of a rule as it arrives, with cloudflared's own keys and value shapes of `originRequest`. Every message
@@ -25,6 +26,7 @@ const isCidr = (prefix: string): boolean => {
   const family = isIP(address);
   return rest === undefined && family !== 0 && !address.includes('%') && /^(?:0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
 };
+const CA_POOL_WANTED = 'must be the absolute path of a file';
 const PREFIX_WANTED = 'must be an address range, as in "10.0.0.0/8"';
 const PORTS_WANTED = 'must be a list of ports from 1 to 65535';
 
@@ -63,7 +65,7 @@ export const originOptions = z.strictObject(
     httpHostHeader: text(/^[A-Za-z0-9._[\]:-]+$/, 'must be a host, as it stands in a Host header').exactOptional(),
     originServerName: text(/^[A-Za-z0-9._:*-]+$/, 'must be a host name').exactOptional(),
     matchSNItoHost: flag.exactOptional(),
-    caPool: text(/^\/[^\p{Cc}]+$/u, 'must be the absolute path of a file').exactOptional(),
+    caPool: text(/^\/./su, CA_POOL_WANTED).refine((path) => !UNWRITABLE.test(path), CA_POOL_WANTED).exactOptional(),
     noTLSVerify: flag.exactOptional(),
     disableChunkedEncoding: flag.exactOptional(),
     bastionMode: flag.exactOptional(),

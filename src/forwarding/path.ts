@@ -1,4 +1,5 @@
 import { parsed, quote, refused, type Parsed } from '../core/parsed.js';
+import { UNWRITABLE } from '../core/unwritable.js';
 
 /**
  * The path of a rule: a prefix by segment. `/api` is `/api` and all below it, and not `/apiary`. It is typed as in a
@@ -18,7 +19,7 @@ export function parsePath(input: string): Parsed<string | undefined> {
   if (/%2f|%5c|\\/i.test(input)) return invalid('must not contain backslashes or encoded slashes');
   const decoded = decode(input);
   if (decoded === undefined) return invalid('has a percent sign that is followed by no encoded character');
-  if (/\p{Cc}|\p{Cs}/u.test(decoded)) return invalid('must not contain control characters');
+  if (UNWRITABLE.test(decoded)) return invalid('must not contain control characters');
   const path = decoded.replace(/\/$/, '');
   if (path === '') return parsed(undefined);
   for (const segment of path.slice(1).split('/')) {

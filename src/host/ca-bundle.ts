@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import { isMissing, toStorageError, writeFileAtomic } from './atomic-file.js';
 import { readEitherCase, type Environment } from './child-environment.js';
+import { readRegularText } from './regular-file.js';
 
 /** Where cloudflared (Go) looks, in its order: Debian and Alpine, Fedora, openSUSE, RHEL, macOS. */
 const BUNDLES = [
@@ -49,7 +49,7 @@ export async function ensureCaBundle(search: CaBundleSearch, ownBundle: string):
 
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await readRegularText(path);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw toStorageError(error, path, 'read');

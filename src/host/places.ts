@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { SupervisorError } from '../core/errors.js';
 import { isMissing, toStorageError, writeFileAtomic } from './atomic-file.js';
 import { basePaths, type BasePaths } from './base-paths.js';
 import type { Environment } from './child-environment.js';
 import type { Identity } from './identity.js';
+import { readRegularText } from './regular-file.js';
 
 /** Where everything is. `run` decides it and writes it down; everybody else reads it. */
 export interface Places {
@@ -90,7 +90,7 @@ function homeOf(identity: PlaceRequest['identity'], option: string): string {
 async function readRecord(file: string): Promise<{ readonly stateDir: string; readonly socket: string } | undefined> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readRegularText(file);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw toStorageError(error, file, 'read');

@@ -18,15 +18,13 @@ const REDACTED = '[redacted]';
 /** Shorter ones would blank out ordinary words. */
 const SHORTEST_KNOWN_SECRET = 8;
 
+/** Each takes a time that grows as the text does, and no faster: visitors' addresses stand in cloudflared's log. */
 const SHAPES: readonly (readonly [RegExp, string])[] = [
   // Certificates, keys, and the origin cert with its token; also one that was cut off.
   [/-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?(?:-----END \1-----|$)/g, REDACTED],
-  // Whoever opens the login URL, or polls the callback in it, gets the certificate.
-  [/https?:\/\/[^\s"'<>]*\/argotunnel\?[^\s"'<>]*/gi, '[redacted login URL]'],
-  [/https?:\/\/[^\s"'<>]*[?&]callback=[^\s"'<>]*/gi, '[redacted login URL]'],
   [/(https?:\/\/login\.cloudflareaccess\.org\/)[^\s"'<>]+/gi, `$1${REDACTED}`],
   // user:password@ in a URL.
-  [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>]+@/gi, `$1${REDACTED}@`],
+  [/(\b[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@"'<>]+@/gi, `$1${REDACTED}@`],
   [/(\bPVEAPIToken=)[^\s"',;]+/gi, `$1${REDACTED}`],
   [/(\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]{8,}/gi, `$1${REDACTED}`],
   // name=value and "name": "value".
@@ -34,6 +32,11 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
   // JSON in base64, which is what tunnel tokens are, and JWTs.
   [/\beyJ[A-Za-z0-9+/_-]{16,}(?:\.[A-Za-z0-9_-]+){0,2}={0,2}/g, REDACTED],
 ];
+
+/** Taken as a whole first and looked into then: searching for its parts from every beginning would take the square of the time. */
+const URL_WORD = /https?:\/\/[^\s"'<>]+/gi;
+/** Whoever opens the login URL, or polls the callback in it, gets the certificate. */
+const IN_LOGIN_URL = /\/argotunnel\?|[?&]callback=/i;
 
 /** Base64 with its padding: `/` may be in it, and a path does not end so. */
 const PADDED = /(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{30,}={1,2}(?![A-Za-z0-9=])/g;
@@ -72,7 +75,7 @@ function redactJson(json: string, redactText: (text: string) => string): string 
 
 /** By shape alone. */
 export function redact(text: string): string {
-  let clean = text;
+  let clean = text.replace(URL_WORD, (url) => (IN_LOGIN_URL.test(url) ? '[redacted login URL]' : url));
   for (const [shape, instead] of SHAPES) clean = clean.replace(shape, instead);
   return clean.replace(PADDED, REDACTED).replace(LONG_WORD, (word) => (looksRandom(word) ? REDACTED : word));
 }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Emit } from '../core/events.js';
 import { isMissing, toStorageError, writeFilesAtomic } from '../host/atomic-file.js';
 import type { BasePaths } from '../host/base-paths.js';
+import { readRegularText } from '../host/regular-file.js';
 import { createDocument } from './document.js';
 import { sha256 } from './hash.js';
 
@@ -84,7 +84,7 @@ export async function openCopyHashes(paths: BasePaths, emit: Emit): Promise<Copy
 
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await readRegularText(path);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw toStorageError(error, path, 'read');

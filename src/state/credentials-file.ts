@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { SupervisorError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import type { TunnelCredentials } from '../core/tunnel.js';
 import { isMissing, toStorageError, writeFileAtomic } from '../host/atomic-file.js';
+import { readRegularText } from '../host/regular-file.js';
 
 /** `<tunnel id>.json`, as cloudflared writes and reads it. */
 export const credentialsSchema = z.looseObject({
@@ -35,7 +35,7 @@ export async function writeCredentials(path: string, credentials: TunnelCredenti
 export async function readCredentials(path: string): Promise<TunnelCredentials | undefined> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readRegularText(path);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw toStorageError(error, path, 'read');

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { ZodType } from 'zod';
 import { systemClock, type Clock } from '../core/clock.js';
 import { SupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
 import { isMissing, removeDurably, toStorageError, writeFilesAtomic } from '../host/atomic-file.js';
+import { isNoFile, readRegularText } from '../host/regular-file.js';
 import { setAside } from './set-aside.js';
 
 export interface DocumentOptions<T extends object> {
@@ -97,9 +97,10 @@ const toText = (value: object, version: number): string => `${JSON.stringify({ s
 async function load<T extends object>(path: string, options: DocumentOptions<T>): Promise<Loaded<T>> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readRegularText(path);
   } catch (error) {
     if (isMissing(error)) return { kind: 'absent' };
+    if (isNoFile(error)) return { kind: 'corrupt', problem: 'it is not a file' };
     // Not ours to read, no descriptors, a broken disk: that says nothing about what is in it.
     throw toStorageError(error, path, 'read');
   }

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import type { SupervisorEvent } from '../core/events.js';
+import { SupervisorError } from '../core/errors.js';
 import { toStorageError } from '../host/atomic-file.js';
 import { inspectEventFile, openIfThere, readEvents } from './event-file.js';
 
@@ -132,11 +133,16 @@ function openOrGoBack(path: string, olderPath: string): number {
 }
 
 function openAppend(path: string): number {
+  let descriptor: number;
   try {
-    return openSync(path, 'a+', 0o600);
+    descriptor = openSync(path, 'a+', 0o600);
   } catch (error) {
     throw toStorageError(error, path, 'open');
   }
+  if (fstatSync(descriptor).isFile()) return descriptor;
+  closeSync(descriptor);
+  // A FIFO would take a few events and then hold this whole process.
+  throw new SupervisorError('STORAGE_FAILED', `${path} is there and is not a file`, { hint: 'Move it out of the way.' });
 }
 
 function inspectOlder(path: string): { readonly first: number; readonly last: number } | undefined {

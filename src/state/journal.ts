@@ -1,12 +1,13 @@
-import { open, readdir, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../core/clock.js';
 import { SupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
 import { removeDurably, syncDirectory, toStorageError } from '../host/atomic-file.js';
 import type { BasePaths } from '../host/base-paths.js';
+import { isNoFile, readRegularFile } from '../host/regular-file.js';
 import type { JournalRecord, JournalStore, OpenJournal } from '../transaction/ports.js';
-import { entryLines, headerLine, parseJournal } from './journal-lines.js';
+import { entryLines, headerLine, parseJournal, type ParsedJournal } from './journal-lines.js';
 import { setAside } from './set-aside.js';
 
 const SUFFIX = '.jsonl';
@@ -22,7 +23,7 @@ export function createJournalStore(paths: BasePaths, emit: Emit, clock: Clock = 
 
   /** Undefined, with the file out of the way, where nothing can be done with it. */
   const readRecord = async (path: string): Promise<JournalRecord | undefined> => {
-    const parsed = parseJournal(await readWhole(path));
+    const parsed = await readJournal(path);
     if (parsed.kind === 'journal') return parsed.record;
     if (parsed.kind === 'newer') return refuseNewer(path);
     if (parsed.kind === 'not-begun') {
@@ -59,7 +60,7 @@ export function createJournalStore(paths: BasePaths, emit: Emit, clock: Clock = 
     },
     reopen: async (change) => {
       const path = paths.journal(change);
-      const parsed = parseJournal(await readWhole(path));
+      const parsed = await readJournal(path);
       if (parsed.kind === 'newer') return refuseNewer(path);
       if (parsed.kind !== 'journal') throw new SupervisorError('DOCUMENT_CORRUPT', `${path} holds no change that could go on`);
       return openJournal(path, await openFile(path, 'r+'), parsed.wholeBytes);
@@ -117,10 +118,11 @@ async function openFile(path: string, flags: 'wx' | 'r+'): Promise<FileHandle> {
   }
 }
 
-async function readWhole(path: string): Promise<Buffer> {
+async function readJournal(path: string): Promise<ParsedJournal> {
   try {
-    return await readFile(path);
+    return parseJournal(await readRegularFile(path));
   } catch (error) {
+    if (isNoFile(error)) return { kind: 'corrupt', problem: 'it is not a file' };
     throw toStorageError(error, path, 'read');
   }
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { systemClock, type Clock } from '../core/clock.js';
 import { SupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
@@ -6,6 +6,7 @@ import type { Revision } from '../core/revision.js';
 import type { RevisionStore } from '../forwarding/ports.js';
 import { isMissing, syncDirectory, toStorageError, writeFileAtomic } from '../host/atomic-file.js';
 import type { BasePaths } from '../host/base-paths.js';
+import { isNoFile, readRegularText } from '../host/regular-file.js';
 import { sha256 } from './hash.js';
 import { createCurrentDocument, createRevisionDocument, type RevisionRecord } from './revision-document.js';
 import { setAside } from './set-aside.js';
@@ -97,14 +98,14 @@ async function listNumbers(paths: BasePaths): Promise<number[]> {
 /** A connector reads this file: it must be what the revision says, and not what a person or a disk made of it. */
 async function restoreConfig(paths: BasePaths, revision: number, record: RevisionRecord, emit: Emit, clock: Clock): Promise<void> {
   const path = paths.revisionYml(revision);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (isMissing(error)) return undefined;
+  const text = await readRegularText(path).catch((error: unknown) => {
+    if (isMissing(error) || isNoFile(error)) return undefined;
     throw toStorageError(error, path, 'read');
   });
   if (text !== undefined && sha256(text) === record.revision.configHash) return;
   const aside = await setAside(path, 'corrupt', clock.now());
   await writeFileAtomic(path, record.config);
-  emit('document.restored', { file: path, setAsideAs: aside ?? '', problem: text === undefined ? 'it is gone' : 'it is not what the revision says' });
+  emit('document.restored', { file: path, setAsideAs: aside ?? '', problem: text === undefined ? 'it is gone, or not a file' : 'it is not what the revision says' });
 }
 
 /** The JSON goes before the YAML: what is left of a kill in between is no revision any more. */

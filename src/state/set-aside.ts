@@ -27,5 +27,5 @@ export async function setAside(path: string, why: string, now: number): Promise<
 
 async function removeOldest(directory: string, prefix: string): Promise<void> {
   const names = (await readdir(directory)).filter((name) => name.startsWith(prefix)).sort();
-  for (const name of names.slice(0, -KEPT)) await rm(join(directory, name), { force: true });
+  for (const name of names.slice(0, -KEPT)) await rm(join(directory, name), { force: true, recursive: true });
 }
