@@ -112,7 +112,7 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
       happened: [...happened.values()],
     });
   const streamsEnd = new AbortController();
-  const portacode = createPortacodePart({ context, parts, state, log, beforeSetup: () => settleBefore(recovery, context), stopping: streamsEnd.signal });
+  const portacode = createPortacodePart({ context, parts, state, log, recovered: recovery.settled, beforeSetup: () => settleBefore(recovery, context), stopping: streamsEnd.signal });
   const handlers = createHandlers({ context, parts, state, log, portacode, recovery, status, startedAtMs: Date.parse(startedAt), stopping: streamsEnd.signal, requestStop: stop.ask });
   const server = createControlServer({ handlers, onFault: (error) => logger.error({ error: error.cause ?? error }, 'a call failed for a reason that nobody foresaw') });
   const notifier = createSystemdNotifier(context.environment, logger);

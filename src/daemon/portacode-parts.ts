@@ -33,6 +33,8 @@ export interface PortacodeGiven {
   readonly parts: Parts;
   readonly state: State;
   readonly log: EventLog;
+  /** What a killed daemon left is being gone on with. */
+  readonly recovered: Promise<void>;
   /** Resolves when a setup may begin. */
   readonly beforeSetup: () => Promise<void>;
   readonly stopping: AbortSignal;
@@ -52,8 +54,12 @@ export function createPortacodePart(given: PortacodeGiven): PortacodePart {
     devices: toDevices(parts, context, stopping),
     tunnelFile,
   };
-  const askers = new SetupAskers();
-  const follow = createFollow({ log, askers, connectors: () => parts.connectors.status(), tunnel: state.tunnel, tunnelFile, clock, stopping });
+  const madeAt = (revision: number): string | undefined => {
+    const current = state.revisions.current();
+    return current?.revision === revision ? current.createdAt : undefined;
+  };
+  const askers = new SetupAskers(places.paths.setupAsker);
+  const follow = createFollow({ log, askers, connectors: () => parts.connectors.status(), tunnel: state.tunnel, madeAt, tunnelFile, clock, stopping });
   const expose = createExpose(ports, createPct({ env: environment }));
   const onLogin = (listener: (login: LoginUrl) => void): (() => void) =>
     log.subscribe((event) => {
@@ -61,6 +67,7 @@ export function createPortacodePart(given: PortacodeGiven): PortacodePart {
     });
   const serve = createService({ ports, askers, onLogin, expose }, openAnswersLog({ path: places.paths.answersLog, clock }));
   keepTunnelFileCurrent(given);
+  void forgetEnded(given, askers).catch((error: unknown) => logger.warn({ error }, 'it could not be seen whether a setup is under way'));
 
   return {
     handle: ({ cmd, ...rest }, stream) => (cmd === 'follow' ? follow(stream, readSince(rest['since'])) : serve({ cmd, ...rest }, stream)),
@@ -69,6 +76,13 @@ export function createPortacodePart(given: PortacodeGiven): PortacodePart {
       await parts.stateFiles.refreshTunnel().catch((error: unknown) => logger.warn({ error }, 'the state file of the tunnel could not be written'));
     },
   };
+}
+
+/** A setup that ended in the very moment of a kill is not gone on with, and nobody waits for it. */
+async function forgetEnded({ recovered, state, parts }: PortacodeGiven, askers: SetupAskers): Promise<void> {
+  await recovered;
+  const isUnderWay = (await state.journals.unfinished()).some(({ header }) => header.kind === 'setup') || ['running', 'waiting'].includes(parts.setup.status().state);
+  if (!isUnderWay) askers.forget();
 }
 
 /** Changes of one moment are written together: while a connector replaces another, nothing that is shown changes. */

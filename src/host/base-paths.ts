@@ -55,6 +55,8 @@ export interface BasePaths {
 
   /** Portacode's answers by `request_id`, for 24 h. */
   readonly answersLog: string;
+  /** Which of Portacode's requests began the setup that is under way. */
+  readonly setupAsker: string;
   /** Last known addresses of devices. */
   readonly addressesDocument: string;
 }
@@ -95,6 +97,7 @@ export function basePaths(baseDir: string): BasePaths {
     daemonLog: at('log', 'daemon.log'),
     eventsLog: at('log', 'events.jsonl'),
     answersLog: at('answers.jsonl'),
+    setupAsker: at('setup-asker.json'),
     addressesDocument: at('addresses.json'),
   };
 }

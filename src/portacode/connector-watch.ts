@@ -58,10 +58,6 @@ export class ConnectorWatch {
       case 'connector.stopped':
         this.#connectors.delete(event.data.id);
         break;
-      case 'daemon.ready':
-        // Whatever a killed daemon said last: who runs now is told anew.
-        this.#connectors.clear();
-        return undefined;
       default:
         return undefined;
     }

@@ -1,8 +1,8 @@
-import type { Clock } from '../core/clock.js';
+import { toIso, type Clock } from '../core/clock.js';
 import type { SupervisorEvent } from '../core/events.js';
 import type { ConnectorStatus } from '../core/status.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
-import { ConnectorWatch } from './connector-watch.js';
+import { ConnectorWatch, type ConnectorNews } from './connector-watch.js';
 import { deviceOfTunnel } from './device-tunnel-name.js';
 import { errorEvent, forwardingChanged, tunnelConfigured, tunnelLogin, type PortacodeEvent } from './events.js';
 import type { JsonObject } from './json.js';
@@ -23,6 +23,8 @@ export interface FollowParts {
   readonly askers: SetupAskers;
   readonly connectors: () => readonly ConnectorStatus[];
   readonly tunnel: () => TunnelIdentity | undefined;
+  /** When a revision was made, ISO 8601; undefined for one that is not the current one any more. */
+  readonly madeAt: (revision: number) => string | undefined;
   readonly tunnelFile: () => Promise<JsonObject>;
   readonly clock: Clock;
   /** The daemon stops: every stream ends. */
@@ -62,21 +64,31 @@ export function createFollow(parts: FollowParts): Follow {
 
   return async ({ send, gone }, since) => {
     const until = AbortSignal.any([gone, parts.stopping]);
-    const start = Math.min(since ?? log.newestSeq(), log.newestSeq());
-    let seq = start;
-    const watch = new ConnectorWatch(since === undefined ? parts.connectors() : []);
+    let seq = Math.min(since ?? log.newestSeq(), log.newestSeq());
+    let watch: ConnectorWatch | undefined;
+    let connectorsAt = toIso(clock.now());
     const say = async (event: SupervisorEvent): Promise<void> => {
       if (event.seq <= seq || until.aborted) return;
       seq = event.seq;
-      const said = await translate(event, watch, hearings.get(event.seq), parts);
+      if (event.type.startsWith('connector.')) connectorsAt = event.at;
+      const news = watch?.take(event);
+      const said = news === undefined ? await translate(event, hearings.get(event.seq), parts) : describeConnectors(news, event.at);
       if (said !== undefined) send({ ...said, seq });
+    };
+    const begin = async (): Promise<void> => {
+      send({ event: 'supervisor_following', seq });
+      if (since === undefined) {
+        watch = new ConnectorWatch(parts.connectors());
+        return;
+      }
+      for await (const event of log.readAfter(seq)) await say(event);
+      // Of the past of connectors only what came of it counts.
+      watch = new ConnectorWatch(parts.connectors());
+      send({ ...describeConnectors(watch.now(), connectorsAt), seq });
     };
 
     // From here on everything that happens waits behind what happened before.
-    let turn = (async (): Promise<void> => {
-      send({ event: 'supervisor_following', seq });
-      if (start < log.newestSeq()) for await (const event of log.readAfter(start)) await say(event);
-    })();
+    let turn = begin();
     const unsubscribe = log.subscribe((event) => {
       turn = turn.then(() => say(event));
     });
@@ -93,7 +105,9 @@ export function createFollow(parts: FollowParts): Follow {
   };
 }
 
-async function translate(event: SupervisorEvent, watch: ConnectorWatch, hearing: Hearing | undefined, { tunnel, tunnelFile }: FollowParts): Promise<PortacodeEvent | undefined> {
+const describeConnectors = ({ state, message, errorCode }: ConnectorNews, at: string): PortacodeEvent => ({ event: 'cloudflare_connector_state', state, since: pythonTimeOf(at), message, error_code: errorCode });
+
+async function translate(event: SupervisorEvent, hearing: Hearing | undefined, { tunnel, madeAt, tunnelFile }: FollowParts): Promise<PortacodeEvent | undefined> {
   const label = (said: PortacodeEvent): PortacodeEvent => (hearing?.requestId === undefined ? said : { ...said, request_id: hearing.requestId });
   switch (event.type) {
     case 'login.url-issued':
@@ -107,14 +121,13 @@ async function translate(event: SupervisorEvent, watch: ConnectorWatch, hearing:
       return label(errorEvent(new SupervisorError(code, message, { hint, problems })));
     }
     case 'forwarding.applied': {
-      const { reason, rules, warnings } = event.data;
+      const { reason, revision, rules, warnings } = event.data;
+      // A command was answered; and a setup without rules has said all there is to say.
+      if (reason === 'portacode' || (reason === 'setup' && rules.length === 0)) return undefined;
       const name = tunnel()?.name;
-      return reason === 'portacode' ? undefined : forwardingChanged({ views: rules, at: event.at, warnings }, reason, name === undefined ? undefined : deviceOfTunnel(name));
+      return forwardingChanged({ views: rules, at: madeAt(revision) ?? event.at, warnings }, reason, name === undefined ? undefined : deviceOfTunnel(name));
     }
-    default: {
-      const news = watch.take(event);
-      return news === undefined ? undefined : { event: 'cloudflare_connector_state', state: news.state, since: pythonTimeOf(event.at), message: news.message, error_code: news.errorCode };
-    }
+    default:
+      return undefined;
   }
 }
-

@@ -1,21 +1,36 @@
-/** Who of Portacode waits for the setup that is under way, and so is told without being followed. */
+import { readFileSync } from 'node:fs';
+import { removeDurably, writeFileAtomic } from '../host/atomic-file.js';
+import { parseObject } from './json.js';
+
+/** Who of Portacode waits for the setup that is under way, and so is told by their own answer. */
 export interface SetupAsker {
   readonly requestId: unknown;
   /** Still there to be told. */
   readonly isThere: () => boolean;
 }
 
+/** Knows who asked for the setup that is under way, also when the daemon was restarted meanwhile. */
 export class SetupAskers {
   readonly #waiting = new Set<SetupAsker>();
-  /** Asked, and went away or did not want to wait: what becomes of it is told to who follows. */
-  #outlived: SetupAsker | undefined;
+  readonly #path: string;
+  /** Asked, and does not wait: what becomes of it is told to who follows. */
+  #outlived: Pick<SetupAsker, 'requestId'> | undefined;
+  #saving: Promise<void> = Promise.resolve();
 
-  /** Until the returned function is called. `outlives`: it left, and the setup goes on. */
+  /** `path`: where it is kept who asked and went. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#outlived = readAsker(path);
+  }
+
+  /** Until the returned function is called. `outlives`: the asker has an answer, and the setup goes on. */
   add(asker: SetupAsker): (outlives: boolean) => void {
     this.#waiting.add(asker);
     return (outlives) => {
       this.#waiting.delete(asker);
-      if (outlives) this.#outlived = asker;
+      if (!outlives) return;
+      this.#outlived = asker;
+      this.#save(() => writeFileAtomic(this.#path, JSON.stringify({ request_id: asker.requestId })));
     };
   }
 
@@ -24,13 +39,31 @@ export class SetupAskers {
     return [...this.#waiting].some((asker) => asker.isThere());
   }
 
-  /** Who began the setup and does not hear of it any more. */
-  outlived(): SetupAsker | undefined {
+  /** Who asked for the setup, and does not hear of it any more. */
+  outlived(): Pick<SetupAsker, 'requestId'> | undefined {
     return this.#outlived ?? [...this.#waiting].find((asker) => !asker.isThere());
   }
 
   /** The setup is over. */
   forget(): void {
+    if (this.#outlived === undefined) return;
     this.#outlived = undefined;
+    this.#save(() => removeDurably(this.#path));
   }
+
+  /** What cannot be kept is not known after a restart, and that is all. */
+  #save(work: () => Promise<void>): void {
+    this.#saving = this.#saving.then(work).catch(() => undefined);
+  }
+}
+
+function readAsker(path: string): Pick<SetupAsker, 'requestId'> | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return undefined; // nobody asked and went, as almost always
+  }
+  const kept = parseObject(text);
+  return kept === undefined ? undefined : { requestId: kept['request_id'] };
 }

@@ -81,6 +81,7 @@ async function followDaemon(options: BridgeOptions): Promise<void> {
   let since: number | undefined;
   let pauseMs = FIRST_PAUSE_MS;
   let warned = '';
+  const isSaid = rememberState();
   while (!signal.aborted) {
     const connection = new AbortController();
     try {
@@ -89,7 +90,7 @@ async function followDaemon(options: BridgeOptions): Promise<void> {
         if (typeof seq === 'number') since = seq;
         pauseMs = FIRST_PAUSE_MS;
         await mirror.refresh();
-        if (event.event.startsWith('supervisor_')) continue;
+        if (event.event.startsWith('supervisor_') || isSaid(event)) continue;
         await write(event);
         refreshLater(options);
       }
@@ -105,6 +106,18 @@ async function followDaemon(options: BridgeOptions): Promise<void> {
     await clock.sleep(pauseMs, signal).catch(() => undefined); // stopped: seen by the condition
     pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
   }
+}
+
+/** Who begins to follow anew is told the state of the connectors, which need not be new. */
+function rememberState(): (event: PortacodeEvent) => boolean {
+  let last = '';
+  return (event) => {
+    if (event.event !== 'cloudflare_connector_state') return false;
+    const now = JSON.stringify([event['state'], event['error_code']]);
+    const isSame = now === last;
+    last = now;
+    return isSame;
+  };
 }
 
 async function* untilSilent(events: AsyncGenerator<PortacodeEvent, void, undefined>, clock: Clock): AsyncGenerator<PortacodeEvent, void, undefined> {
