@@ -1,6 +1,7 @@
 import { classifyEnd, classifyLife, classifyLocally, classifyRemotely } from '../../../src/connector/classify.js';
 import { failure } from '../../../src/connector/failures.js';
-import { fleetDueAt, newFleet, stepFleet } from '../../../src/connector/fleet.js';
+import { fleetDueAt, newFleet } from '../../../src/connector/fleet.js';
+import { stepFleet } from '../../../src/connector/fleet-step.js';
 import type { Fleet, FleetEffect, FleetMessage } from '../../../src/connector/fleet.js';
 import { DEFAULT_POLICY } from '../../../src/connector/policy.js';
 import type { Policy } from '../../../src/connector/policy.js';
