@@ -22,7 +22,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   portacode: ['core', 'host', 'state', 'api'],
   api: ['core', 'host'],
   daemon: ['core', 'transaction', 'forwarding', 'connector', 'setup', 'host', 'state', 'cloudflare', 'cloudflared', 'releases', 'upgrade', 'devices', 'portacode', 'api'],
-  doctor: ['core', 'host', 'api', 'cloudflared', 'releases'],
+  doctor: ['core', 'host', 'api', 'cloudflared', 'service', 'cloudflare/origin-cert.ts', 'daemon/replace-mode.ts'],
   cli: ['core', 'api', 'host', 'service', 'daemon/options.ts', 'daemon/main.ts', 'daemon/sweep.ts', 'portacode', 'releases', 'doctor'],
   sandbox: ['core'],
   measure: ['core', 'api', 'host', 'sandbox'],

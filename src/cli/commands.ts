@@ -6,6 +6,9 @@ const IF_REVISION: OptionSpec = { flags: '--if-revision <n>', describe: 'refuse 
 
 const SCOPE: OptionSpec = { flags: '--scope <system|user>', describe: "of the machine (default), or of the user's own systemd" };
 
+const RELEASE: OptionSpec = { flags: '--version <version>', describe: 'of cloudflared (the newest)' };
+const MIRROR: OptionSpec = { flags: '--mirror <url>', describe: 'where releases are, in place of Cloudflare' };
+
 /** Every command, in the order of help. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -99,6 +102,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/events.js'),
   },
   {
+    name: 'doctor',
+    summary: 'look for what is in the way on this machine, and say what to do about it',
+    takesRunOptions: true,
+    load: () => import('./commands/doctor.js'),
+  },
+  {
     name: 'rollback',
     args: '[revision]',
     summary: 'publish an earlier revision again (the one before, if none is named)',
@@ -110,6 +119,27 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'stop publishing, and remove our DNS records, our tunnel and its files',
     options: [{ flags: '--yes', describe: 'do not ask' }, DRY_RUN],
     load: () => import('./commands/disconnect.js'),
+  },
+  {
+    name: 'install',
+    summary: 'make sure that there is a cloudflared: found, or downloaded and verified',
+    options: [
+      RELEASE,
+      { flags: '--to <user|system>', describe: 'the base directory, which needs no rights, or /usr/local/bin' },
+      { flags: '--from <file|url>', describe: 'this file, instead of a release' },
+      { flags: '--sha256 <hex>', describe: 'what it must have' },
+      { flags: '--prerequisites', describe: 'install CA certificates first, by the package manager' },
+      MIRROR,
+      { flags: '--cloudflared <file>', describe: 'the one to use, if it will do' },
+      DRY_RUN,
+    ],
+    load: () => import('./commands/install.js'),
+  },
+  {
+    name: 'upgrade',
+    summary: 'replace cloudflared by the newest, without losing a request; one that does not serve is taken back',
+    options: [RELEASE, MIRROR, DRY_RUN],
+    load: () => import('./commands/upgrade.js'),
   },
   {
     name: 'service install',

@@ -43,6 +43,8 @@ function describeProgram(dispatch: Dispatch): Command {
     .description('Connect a domain to this machine through a Cloudflare tunnel, without root, and keep it connected.')
     .version(packageVersion(), '--version')
     .addHelpText('after', `\nExit codes: ${EXIT_CODES.map(([code, meaning]) => `${String(code)} ${meaning}`).join('; ')}.`);
+  // `install --version` is the command's own.
+  program.enablePositionalOptions();
   quiet(program);
   for (const spec of COMMANDS) describeCommand(commandAt(program, spec.name), spec, dispatch);
   return program;
