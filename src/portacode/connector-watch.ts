@@ -32,7 +32,7 @@ export class ConnectorWatch {
 
   constructor(connectors: readonly ConnectorStatus[]) {
     for (const { id, state } of connectors) this.#connectors.set(id, { state, error: undefined });
-    this.#last = this.now().state;
+    this.#last = summarize(this.now());
   }
 
   now(): ConnectorNews {
@@ -62,9 +62,12 @@ export class ConnectorWatch {
         return undefined;
     }
     const news = this.now();
-    const said = `${news.state} ${news.errorCode ?? ''}`;
+    const said = summarize(news);
     if (said === this.#last) return undefined;
     this.#last = said;
     return news;
   }
 }
+
+/** What tells one piece of news from the next. */
+const summarize = ({ state, errorCode }: ConnectorNews): string => `${state} ${errorCode ?? ''}`;

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PortacodeEvent } from '../../../src/portacode/events.js';
@@ -105,7 +105,7 @@ function installPct(directory: string): Pct {
 /** As a few lines of any language would do it. */
 async function* postLines(socketPath: string, body: object): AsyncGenerator<string> {
   const text = JSON.stringify(body);
-  const response = await new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = request({ socketPath, method: 'POST', path: '/v1/portacode', agent: false, headers: { host: 'localhost', 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) } });
     outgoing.once('response', resolve).once('error', reject).end(text);
   });

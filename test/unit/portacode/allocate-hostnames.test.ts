@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ForwardingRule } from '../../../src/core/rule.js';
 import { allocateHostnames, belongsTo, exposedPorts } from '../../../src/portacode/allocate-hostnames.js';

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import type { SupervisorEvent } from '../../../src/core/events.js';
+import type { ConnectorState, ConnectorStatus } from '../../../src/core/status.js';
+import { ConnectorWatch } from '../../../src/portacode/connector-watch.js';
+
+const connector = (id: number, state: ConnectorState): ConnectorStatus => ({ id, pid: 1, state, revision: 1, metricsUrl: null, startedAt: null, connections: 0 });
+
+const event = (type: 'started' | 'ready' | 'lost' | 'draining' | 'stopped' | 'failed', id: number, state: ConnectorState): SupervisorEvent =>
+  ({ seq: 1, at: '', type: `connector.${type}`, data: { ...connector(id, state), exitCode: 0, signal: null, retryAt: null, error: { code: 'CONNECTOR_CRASHED', message: 'It ended.', hint: '', problems: [] } } }) as SupervisorEvent;
+
+test('one that takes the place of another changes nothing that can be seen', () => {
+  const watch = new ConnectorWatch([connector(1, 'ready')]);
+  const said = [event('started', 2, 'starting'), event('ready', 2, 'ready'), event('draining', 1, 'draining'), event('stopped', 1, 'stopped')].map((one) => watch.take(one));
+  expect(said).toEqual([undefined, undefined, undefined, undefined]);
+  expect(watch.now().state).toBe('ready');
+});
+
+test('a failure is said with its reason, each once', () => {
+  const watch = new ConnectorWatch([]);
+  expect(watch.now()).toMatchObject({ state: 'stopped', errorCode: null });
+  expect(watch.take(event('started', 1, 'starting'))).toMatchObject({ state: 'starting' });
+  expect(watch.take(event('failed', 1, 'waiting'))).toEqual({ state: 'waiting', message: 'The connector failed, and is started again soon. It ended.', errorCode: 'CONNECTOR_CRASHED' });
+  expect(watch.take(event('failed', 1, 'waiting'))).toBeUndefined();
+  expect(watch.take(event('ready', 1, 'ready'))).toMatchObject({ state: 'ready', errorCode: null });
+  expect(watch.take(event('lost', 1, 'lost'))).toMatchObject({ state: 'lost' });
+});
