@@ -17,11 +17,11 @@ describe('ten simulated years of network trouble', () => {
     world.advance(MINUTE);
     let outages = 0;
     while (world.now < 3_650 * DAY) {
-      world.advance(random() * DAY);
+      world.advance(random() * 5 * DAY);
       const before = world.launches.length;
       world.networkUp = false;
       world.resolverAlive = random() < 0.5;
-      world.advance(outages % 200 === 0 ? 6 * HOUR : random() ** 3 * 10 * MINUTE);
+      world.advance(outages % 100 === 0 ? 6 * HOUR : random() ** 3 * 10 * MINUTE);
       // One that runs reconnects by itself: a start would be in vain.
       expect(world.launches.length).toBe(before);
       world.networkUp = true;
@@ -37,7 +37,7 @@ describe('ten simulated years of network trouble', () => {
       expect(world.running()).toHaveLength(1);
       outages += 1;
     }
-    expect(outages).toBeGreaterThan(3_000);
+    expect(outages).toBeGreaterThan(1_000);
     expect(mostInWindow(world.launches.map((launch) => launch.at), MINUTE)).toBeLessThanOrEqual(3);
     // A few questions a second at most, over all the years.
     expect(world.steps / (world.now / 1_000)).toBeLessThan(0.1);
@@ -127,7 +127,7 @@ describe('any history of trouble', () => {
         expect(ready.map((process) => process.revision)).toEqual([revision]);
       }
       expect(world.running().length).toBe(ready.length);
-    }), { numRuns: 300 });
+    }), { numRuns: 200 });
   });
 
   test('stopping ends every process within the stop timeout, and nothing is started after it', () => {
@@ -144,7 +144,7 @@ describe('any history of trouble', () => {
   });
 
   test('a broken config never causes more than five starts a minute', () => {
-    fc.assert(fc.property(fc.integer(), fc.array(fc.tuple(fc.integer({ min: 0, max: 20_000 }), fc.constantFrom('touched', 'network-down', 'network-up', 'killed', 'port-taken', 'port-free')), { maxLength: 60 }), (seed, events) => {
+    fc.assert(fc.property(fc.integer(), fc.array(fc.tuple(fc.integer({ min: 0, max: 6_000 }), fc.constantFrom('touched', 'touched', 'touched', 'network-down', 'network-up', 'killed', 'port-taken', 'port-free')), { maxLength: 60 }), (seed, events) => {
       const world = new SimulatedWorld(seed);
       world.brokenRevisions.add(1);
       world.post({ type: 'promote', revision: 1 });
@@ -163,14 +163,14 @@ describe('any history of trouble', () => {
       const world = new SimulatedWorld(seed);
       world.nature = { ...SOUND, readyAfterMs, crashAfterMs };
       world.post({ type: 'promote', revision: 1 });
-      world.advance(HOUR);
+      world.advance(20 * MINUTE);
       const starts = world.launches.map((launch) => launch.at);
       // The most often: one that serves for three seconds, and dies again.
       expect(mostInWindow(starts, MINUTE)).toBeLessThanOrEqual(24);
-      const late = starts.filter((at) => at > 50 * MINUTE).length;
+      const late = starts.filter((at) => at > 10 * MINUTE).length;
       expect(late).toBeGreaterThanOrEqual(1);
       if (readyAfterMs === undefined || crashAfterMs < readyAfterMs) expect(late).toBeLessThanOrEqual(15);
       expect(world.running().length).toBeLessThanOrEqual(1);
-    }), { numRuns: 60 });
+    }), { numRuns: 40 });
   });
 });
