@@ -58,10 +58,14 @@ async function asRoot(argv: Argv, timeoutMs: number): Promise<undefined> {
   await runPrivileged(argv, { timeoutMs });
 }
 
-/** Written by `install` from its standard input: one program, no shell, and no file of ours that somebody could exchange. */
+/**
+ * Made empty with its mode, and then written by a program from its standard input: no shell, no moment in which others
+ * can read it, and no file of ours on the way that somebody could exchange.
+ */
 async function writeAsRoot(path: string, mode: number, content: string): Promise<undefined> {
   const octal = mode.toString(8).padStart(4, '0');
-  await runPrivileged([findSystemProgram('install'), '-m', octal, '-o', '0', '-g', '0', '/dev/stdin', path], { timeoutMs: FILE_WORK_TIMEOUT_MS, input: content });
+  await runPrivileged([findSystemProgram('install'), '-m', octal, '-o', '0', '-g', '0', '/dev/null', path], { timeoutMs: FILE_WORK_TIMEOUT_MS });
+  await runPrivileged([findSystemProgram('tee'), path], { timeoutMs: FILE_WORK_TIMEOUT_MS, input: content });
 }
 
 /** A program of the user's own session: their systemd is found through these. */

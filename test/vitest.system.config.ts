@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+/** Whole machines: real users, real init systems. As root; what this machine cannot do is skipped, with the reason. */
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ['system/**/*.test.ts'],
+    globalSetup: ['system/machine/prepare-run.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 90_000,
+    hookTimeout: 330_000,
+    reporters: ['default'],
+  },
+});
