@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { IngressRule } from '../core/ingress.js';
 import type { Destination } from '../core/rule.js';
 import { pathPattern } from './path.js';
 import type { ResolvedRule, ResolvedRules } from './resolve.js';
+import { compareRanks, rankRule } from './rule-order.js';
+import { cannotBeCertified } from './tls-verification.js';
 
 /** The third stage: cloudflared's configuration, as text and as data. */
 
@@ -33,28 +34,8 @@ export async function renderConfig(rules: ResolvedRules, target: RenderTarget): 
 
 /** The rules in the order in which cloudflared tries them, and a last one that answers 404 to all the rest. */
 export function toIngress(rules: ResolvedRules): readonly IngressRule[] {
-  const ordered = rules.rules.map((rule) => ({ rule, rank: rankOf(rule) })).sort((a, b) => compareRanks(a.rank, b.rank));
+  const ordered = rules.rules.map((rule) => ({ rule, rank: rankRule(rule.valid) })).sort((a, b) => compareRanks(a.rank, b.rank));
   return [...ordered.map(({ rule }) => toIngressRule(rule)), { service: 'http_status:404' }];
-}
-
-interface Rank {
-  readonly wildcard: boolean;
-  readonly labels: number;
-  readonly pathLength: number;
-}
-
-const rankOf = ({ valid }: ResolvedRule): Rank => {
-  const wildcard = valid.hostname.startsWith('*.');
-  return { wildcard, labels: wildcard ? valid.hostname.split('.').length : 0, pathLength: valid.path?.length ?? 0 };
-};
-
-/**
- * Exact names before wildcards, longer paths before shorter, else as stored (the sort is stable). Of two wildcards the
- * narrower goes first: cloudflared's `*.example.com` matches names of any depth, also those of `*.a.example.com`.
- */
-function compareRanks(a: Rank, b: Rank): number {
-  if (a.wildcard !== b.wildcard) return a.wildcard ? 1 : -1;
-  return b.labels - a.labels || b.pathLength - a.pathLength;
 }
 
 function toIngressRule({ valid, service, status }: ResolvedRule): IngressRule {
@@ -71,11 +52,4 @@ function originRequest(destination: Destination, options: Readonly<Record<string
   // Whoever names a CA wants the certificate looked at.
   const decided = options['noTLSVerify'] !== undefined || options['caPool'] !== undefined;
   return !decided && cannotBeCertified(destination) ? { ...options, noTLSVerify: true } : options;
-}
-
-/** No public authority certifies an address, a device or localhost: verifying would refuse every such origin. */
-function cannotBeCertified(destination: Destination): boolean {
-  if (destination.kind === 'device') return destination.scheme === 'https';
-  const { scheme, host } = destination;
-  return (scheme === 'https' || scheme === 'wss') && host !== undefined && (isIP(host) !== 0 || host === 'localhost');
 }
