@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -163,6 +165,29 @@ describe.each(PROGRAMS)('succession ($name)', (kind) => {
     expect(performance.now() - before).toBeLessThan(500);
     expect(await rig.seen('connector.stopped')).toMatchObject({ signal: 'SIGKILL' });
     expect(supervisor.current()).toEqual([]);
+  });
+
+  test('a connector that somebody else told to stop, and that drains for long, is succeeded in seconds', async () => {
+    // Answers when it is told to, and not before.
+    const held: ServerResponse[] = [];
+    const holding = createServer((_, response) => held.push(response)).listen(0, '127.0.0.1');
+    await once(holding, 'listening');
+    const address = holding.address();
+    await rig.writeRevision(1, [{ hostname: HOST, path: '^/slow', service: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}` }, ...rules()]);
+    const supervisor = rig.supervisor({ readyProbeMs: 500 });
+    supervisor.promote(1);
+    const { pid } = await rig.seen('connector.ready');
+    const slow = visitors.get(HOST, '/slow', 30_000);
+    await once(holding, 'request');
+    process.kill(pid ?? 0, 'SIGTERM');
+    const successor = await rig.seen('connector.ready', (status) => status.pid !== pid);
+    // The first is still there, with its request, and gets no second signal.
+    expect(new Set(rig.processes().map((entry) => entry.pid))).toEqual(new Set([pid, successor.pid]));
+    expect(await visitors.get(HOST)).toMatchObject({ status: 200 });
+    for (const response of held) response.end('at last');
+    expect(await slow).toMatchObject({ status: 200, body: 'at last' });
+    expect(await rig.seen('connector.stopped')).toMatchObject({ pid, exitCode: 0, signal: null });
+    holding.close();
   });
 
   test('a request in flight outlives the order to stop, and no second signal comes', async () => {
