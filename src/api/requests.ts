@@ -12,12 +12,15 @@ const count = (minimum: number, maximum: number) =>
   z.union([z.number(), z.string().regex(/^\d{1,15}$/, 'must be a whole number').transform(Number)])
     .pipe(z.number().int().min(minimum).max(maximum));
 
+const isPlainObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** Shapes only; what makes a name or a destination right is decided in forwarding/validate. */
 const ruleFields = {
   hostname: z.string(),
   path: z.string().exactOptional(),
   destination: z.string(),
-  originRequest: z.record(z.string(), z.unknown()).exactOptional(),
+  // Not a record: that would drop a key `__proto__` without a word.
+  originRequest: z.custom<Record<string, unknown>>(isPlainObject, 'Invalid input: expected object').exactOptional(),
 };
 
 const changeFields = {

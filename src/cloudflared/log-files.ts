@@ -1,4 +1,4 @@
-import { constants, copyFileSync, readdirSync, statSync, truncateSync, unlinkSync } from 'node:fs';
+import { constants, copyFileSync, lstatSync, readdirSync, statSync, truncateSync, unlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { errnoOf, isMissing, toStorageError } from '../host/storage-error.js';
@@ -30,7 +30,7 @@ export function listLogs(logDir: string): readonly LogFile[] {
   return readdirSync(logDir).flatMap((name) => {
     const number = NAME.exec(name)?.[1];
     const path = join(logDir, name);
-    const stat = number === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
+    const stat = number === undefined ? undefined : lstatSync(path, { throwIfNoEntry: false });
     // A FIFO of such a name would hold its reader for ever; a directory can be neither read nor removed as a log.
     return stat?.isFile() === true ? [{ path, number: Number(number), modified: stat.mtimeMs }] : [];
   });

@@ -11,6 +11,12 @@ import { untilAborted } from './until-aborted.js';
 type LogLine = AnswerOf<'logs'>;
 
 const DEFAULT_LINES = 100;
+/** As many as a person looks through. Who asks for more waits for others who did: each holds all of it in memory. */
+const FEW_LINES = 1_000;
+/** Of one line; what is longer was written by nobody who wants to be read. */
+const LINE_CHARACTERS = 16 * 1024;
+/** What is written while a slow reader is still being told of the past; then it is cut off. */
+const WAITING_LINES = 10_000;
 
 /** Who follows the connectors' logs, and what stands in their files. */
 export interface ConnectorLogs {
@@ -21,6 +27,13 @@ export interface ConnectorLogs {
 
 export function createConnectorLogs(logDir: string, redactor: Redactor): ConnectorLogs {
   const followers = new Set<(line: LogLine) => void>();
+  let lastLong: Promise<void> = Promise.resolve();
+  const inTurn = async (isLong: boolean, work: () => Promise<void>): Promise<void> => {
+    if (!isLong) return work();
+    const turn = lastLong.then(work, work);
+    lastLong = turn.catch(() => undefined);
+    return turn;
+  };
   return {
     publish: (line) => {
       for (const follower of followers) follower(toLogLine(line.log, line));
@@ -35,15 +48,21 @@ export function createConnectorLogs(logDir: string, redactor: Redactor): Connect
       let live = false;
       const follower = (line: LogLine): void => {
         if (live) send(line);
-        else meanwhile.push(line);
+        else if (meanwhile.push(line) > WAITING_LINES) writer.cutOff();
       };
       if (follow) followers.add(follower);
       try {
-        const past = await readPast(logDir, lines, connector, redactor);
-        for (const line of past) send(line);
-        // The last of the past may have been both read and heard.
-        const read = new Set(past.map((line) => JSON.stringify(line)));
-        for (const line of meanwhile) if (!read.has(JSON.stringify(line))) send(line);
+        await inTurn(lines > FEW_LINES, async () => {
+          if (writer.gone.aborted) return;
+          const past = await readPast(logDir, lines, connector, redactor);
+          for (const line of past) {
+            send(line);
+            await writer.drained();
+          }
+          // The last of the past may have been both read and heard.
+          const read = new Set(past.map((line) => JSON.stringify(line)));
+          for (const line of meanwhile) if (!read.has(JSON.stringify(line))) send(line);
+        });
         live = true;
         if (follow) await untilAborted(AbortSignal.any([writer.gone, stopping]));
       } finally {
@@ -65,7 +84,7 @@ async function readPast(logDir: string, count: number, connector: number | undef
   const lines: LogLine[] = [];
   for (const file of files) {
     if (lines.length >= count && file.modified < (oldestOf(lines.slice(0, count)) ?? 0)) break;
-    lines.push(...(await readTail(file, count, redactor)));
+    for (const line of await readTail(file, count, redactor)) lines.push(line);
     // A line without a time (plain text) stays where it stood: the sort is stable.
     lines.sort((a, b) => timeOf(b) - timeOf(a));
   }
@@ -78,7 +97,7 @@ async function readTail(file: LogFile, count: number, redactor: Redactor): Promi
   try {
     for await (const line of createInterface({ input, crlfDelay: Infinity })) {
       if (line.trim() === '') continue;
-      tail.push(line);
+      tail.push(line.slice(0, LINE_CHARACTERS));
       if (tail.length > count) tail.shift();
     }
   } catch (error) {
@@ -96,6 +115,6 @@ async function readTail(file: LogFile, count: number, redactor: Redactor): Promi
   return parsed.reverse();
 }
 
-const timeOf = ({ at }: LogLine): number => (at === null ? 0 : Date.parse(at));
+const timeOf = ({ at }: LogLine): number => (at === null ? 0 : Date.parse(at) || 0);
 
-const oldestOf = (lines: readonly LogLine[]): number | undefined => (lines.length === 0 ? undefined : Math.min(...lines.map(timeOf)));
+const oldestOf = (lines: readonly LogLine[]): number | undefined => (lines.length === 0 ? undefined : lines.reduce((oldest, line) => Math.min(oldest, timeOf(line)), Infinity));

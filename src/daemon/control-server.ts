@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { CALLS } from '../api/calls.js';
+import { CALLS, type CallName } from '../api/calls.js';
 import { ERRORS, SupervisorError, toSupervisorError } from '../core/errors.js';
 import type { CallContext, Handlers } from './calls.js';
 import { refuseForeign } from './guards.js';
@@ -14,6 +15,8 @@ const LIMITS = {
   connections: 512,
   requests: 256,
   streams: 100,
+  /** On one connection, sent before the answers to those before came: nobody who works with us sends more than one. */
+  pipelined: 64,
   /** Of answers that their clients do not read. */
   unreadAnswerBytes: 64 * 1024 * 1024,
 } as const;
@@ -35,11 +38,12 @@ interface Load {
   streams: number;
   unreadAnswerBytes: number;
   readonly bodies: BodyBudget;
+  readonly unanswered: WeakMap<Socket, number>;
 }
 
 /** HTTP over the unix socket: guards, then routing, then one schema, then the handler; every failure is of the table. */
 export function createControlServer(parts: ControlServerParts): Server {
-  const load: Load = { requests: 0, streams: 0, unreadAnswerBytes: 0, bodies: { heldBytes: 0 } };
+  const load: Load = { requests: 0, streams: 0, unreadAnswerBytes: 0, bodies: { heldBytes: 0 }, unanswered: new WeakMap() };
   const { headersMs, requestMs } = parts.sendingTimeouts ?? SENDING_TIMEOUTS;
   const server = createServer({
     headersTimeout: headersMs,
@@ -73,6 +77,7 @@ async function serveRequest(request: IncomingMessage, response: ServerResponse, 
   // A client that goes away breaks its own stream only.
   response.on('error', () => response.destroy());
   request.on('error', () => undefined);
+  if (!isPaced(request.socket, response, load)) return;
   load.requests += 1;
   try {
     if (load.requests > LIMITS.requests) throw new SupervisorError('DAEMON_BUSY', `The daemon serves ${LIMITS.requests} requests already`);
@@ -86,12 +91,39 @@ async function serveRequest(request: IncomingMessage, response: ServerResponse, 
   }
 }
 
+/** Each request that waits for its answer holds memory, and thousands fit into one packet: such a client is cut off. */
+function isPaced(socket: Socket, response: ServerResponse, { unanswered }: Load): boolean {
+  const waiting = (unanswered.get(socket) ?? 0) + 1;
+  if (waiting > LIMITS.pipelined) {
+    socket.destroy();
+    return false;
+  }
+  unanswered.set(socket, waiting);
+  response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+  return true;
+}
+
 async function answerRequest(request: IncomingMessage, response: ServerResponse, handlers: Handlers, load: Load): Promise<void> {
-  refuseForeign(request.headers);
+  refuseForeign(request);
   const { name, fields } = matchCall(request.method ?? '', request.url ?? '');
   const body = await readJsonBody(request, load.bodies);
+  try {
+    await callHandler(name, parseRequest(name, fields, body.json), { request, response, handlers, load, releaseBody: body.release });
+  } finally {
+    body.release();
+  }
+}
+
+interface Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly handlers: Handlers;
+  readonly load: Load;
+  readonly releaseBody: () => void;
+}
+
+async function callHandler(name: CallName, parsed: unknown, { request, response, handlers, load, releaseBody }: Call): Promise<void> {
   const context: CallContext = { ifMatch: readIfMatch(request.headers['if-match']) };
-  const parsed = parseRequest(name, fields, body);
   // One handler of each kind is called with its own request: what the table of handlers says, the compiler cannot follow.
   const handler = handlers[name] as (...given: readonly unknown[]) => Promise<unknown>;
   const { answers } = CALLS[name];
@@ -103,6 +135,7 @@ async function answerRequest(request: IncomingMessage, response: ServerResponse,
   load.streams += 1;
   // A stream is no request in work: it may stay for days. Who closes its sending half has left it: nothing else tells.
   load.requests -= 1;
+  if (answers === 'stream') releaseBody();
   if (answers === 'stream') request.socket.once('end', () => response.destroy());
   try {
     await handler(parsed, startJsonLines(response), context);

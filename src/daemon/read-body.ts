@@ -3,7 +3,7 @@ import { SupervisorError } from '../core/errors.js';
 
 /** Ten thousand rules with options fit four times. */
 export const BODY_BYTES = 8 * 1024 * 1024;
-/** Of all requests that are being read at one time. */
+/** Of all requests that are being read, or wait for their turn: what they were parsed into takes some times as much. */
 export const ALL_BODIES_BYTES = 64 * 1024 * 1024;
 /** Nothing that we take is deeper than ten; deeper input only overflows somebody's stack. */
 export const NESTING_DEPTH = 32;
@@ -15,9 +15,29 @@ export interface BodyBudget {
   heldBytes: number;
 }
 
-/** The body as JSON; undefined where there is none. @throws SupervisorError */
-export async function readJsonBody(request: IncomingMessage, budget: BodyBudget): Promise<unknown> {
-  const bytes = await readBytes(request, budget);
+export interface JsonBody {
+  /** Undefined where there is none. */
+  readonly json: unknown;
+  /** Until then its bytes count: a change that waits its turn holds all that was made of them. Idempotent. */
+  readonly release: () => void;
+}
+
+/** @throws SupervisorError */
+export async function readJsonBody(request: IncomingMessage, budget: BodyBudget): Promise<JsonBody> {
+  const held = { bytes: 0 };
+  const release = (): void => {
+    budget.heldBytes -= held.bytes;
+    held.bytes = 0;
+  };
+  try {
+    return { json: decodeJson(await readBytes(request, budget, held)), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function decodeJson(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined;
   let text: string;
   try {
@@ -39,33 +59,28 @@ export function parseJson(text: string): unknown {
 }
 
 /** By events, since leaving a `for await` early would close the connection before the error is answered. */
-async function readBytes(request: IncomingMessage, budget: BodyBudget): Promise<Buffer> {
+async function readBytes(request: IncomingMessage, budget: BodyBudget, held: { bytes: number }): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES) throw tooLarge();
   const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      const take = (chunk: Buffer): void => {
-        length += chunk.length;
-        budget.heldBytes += chunk.length;
-        chunks.push(chunk);
-        if (length > BODY_BYTES) refuse(tooLarge());
-        else if (budget.heldBytes > ALL_BODIES_BYTES) refuse(new SupervisorError('DAEMON_BUSY', 'The daemon is reading as much as it can hold'));
-      };
-      // What still comes is read and dropped, so that the client gets to its answer.
-      const refuse = (error: SupervisorError): void => {
-        request.off('data', take);
-        request.resume();
-        reject(error);
-      };
-      request.on('data', take);
-      request.once('end', resolve);
-      request.once('close', () => refuse(new SupervisorError('REQUEST_INVALID', 'The body was cut off')));
-    });
-    return Buffer.concat(chunks, length);
-  } finally {
-    budget.heldBytes -= length;
-  }
+  await new Promise<void>((resolve, reject) => {
+    const take = (chunk: Buffer): void => {
+      held.bytes += chunk.length;
+      budget.heldBytes += chunk.length;
+      chunks.push(chunk);
+      if (held.bytes > BODY_BYTES) refuse(tooLarge());
+      else if (budget.heldBytes > ALL_BODIES_BYTES) refuse(new SupervisorError('DAEMON_BUSY', 'The daemon holds as much of requests as it can'));
+    };
+    // What still comes is read and dropped, so that the client gets to its answer.
+    const refuse = (error: SupervisorError): void => {
+      request.off('data', take);
+      request.resume();
+      reject(error);
+    };
+    request.on('data', take);
+    request.once('end', resolve);
+    request.once('close', () => refuse(new SupervisorError('REQUEST_INVALID', 'The body was cut off')));
+  });
+  return Buffer.concat(chunks, held.bytes);
 }
 
 const tooLarge = (): SupervisorError => new SupervisorError('REQUEST_TOO_LARGE', `The body is larger than ${BODY_BYTES} bytes`);
