@@ -21,25 +21,22 @@ const MESSAGES: Readonly<Record<ConnectorState, string>> = {
   stopped: 'No connector runs.',
 };
 
-interface Known {
-  readonly state: ConnectorState;
-  readonly error: { readonly code: string; readonly message: string } | undefined;
-}
-
 export class ConnectorWatch {
-  readonly #connectors = new Map<number, Known>();
-  #last: string | undefined;
+  readonly #states = new Map<number, ConnectorState>();
+  /** Why nothing serves; it may be known only when the next one is being started. */
+  #failure: { readonly code: string; readonly message: string } | undefined;
+  #last: string;
 
   constructor(connectors: readonly ConnectorStatus[]) {
-    for (const { id, state } of connectors) this.#connectors.set(id, { state, error: undefined });
+    for (const { id, state } of connectors) this.#states.set(id, state);
     this.#last = summarize(this.now());
   }
 
   now(): ConnectorNews {
-    const known = [...this.#connectors.values()];
-    const state = BEST_FIRST.find((candidate) => known.some((connector) => connector.state === candidate)) ?? 'stopped';
-    const error = known.findLast((connector) => connector.state === state && connector.error !== undefined)?.error;
-    return { state, message: error === undefined ? MESSAGES[state] : `${MESSAGES[state]} ${error.message}`, errorCode: error?.code ?? null };
+    const states = [...this.#states.values()];
+    const state = BEST_FIRST.find((candidate) => states.includes(candidate)) ?? 'stopped';
+    const failure = state === 'ready' ? undefined : this.#failure;
+    return { state, message: failure === undefined ? MESSAGES[state] : `${MESSAGES[state]} ${failure.message}`, errorCode: failure?.code ?? null };
   }
 
   /** What an event changes of it; undefined where nothing that can be seen from outside. */
@@ -47,16 +44,18 @@ export class ConnectorWatch {
     switch (event.type) {
       case 'connector.started':
       case 'connector.adopted':
-      case 'connector.ready':
       case 'connector.lost':
       case 'connector.draining':
-        this.#connectors.set(event.data.id, { state: event.data.state, error: undefined });
+      case 'connector.stopped':
+        this.#note(event.data);
+        break;
+      case 'connector.ready':
+        this.#failure = undefined;
+        this.#note(event.data);
         break;
       case 'connector.failed':
-        this.#connectors.set(event.data.id, { state: event.data.state, error: event.data.error });
-        break;
-      case 'connector.stopped':
-        this.#connectors.delete(event.data.id);
+        this.#failure = event.data.error;
+        this.#note(event.data);
         break;
       default:
         return undefined;
@@ -66,6 +65,11 @@ export class ConnectorWatch {
     if (said === this.#last) return undefined;
     this.#last = said;
     return news;
+  }
+
+  #note({ id, state }: ConnectorStatus): void {
+    if (state === 'stopped') this.#states.delete(id);
+    else this.#states.set(id, state);
   }
 }
 

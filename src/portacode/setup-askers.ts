@@ -23,14 +23,17 @@ export class SetupAskers {
     this.#outlived = readAsker(path);
   }
 
-  /** Until the returned function is called. `outlives`: the asker has an answer, and the setup goes on. */
-  add(asker: SetupAsker): (outlives: boolean) => void {
+  /**
+   * Until the returned function is called. `outlives`: the asker is going to have an answer, and the setup goes on; on
+   * disk when it resolves.
+   */
+  add(asker: SetupAsker): (outlives: boolean) => Promise<void> {
     this.#waiting.add(asker);
-    return (outlives) => {
+    return async (outlives) => {
       this.#waiting.delete(asker);
       if (!outlives) return;
       this.#outlived = asker;
-      this.#save(() => writeFileAtomic(this.#path, JSON.stringify({ request_id: asker.requestId })));
+      await this.#save(() => writeFileAtomic(this.#path, JSON.stringify({ request_id: asker.requestId })));
     };
   }
 
@@ -48,12 +51,13 @@ export class SetupAskers {
   forget(): void {
     if (this.#outlived === undefined) return;
     this.#outlived = undefined;
-    this.#save(() => removeDurably(this.#path));
+    void this.#save(() => removeDurably(this.#path));
   }
 
   /** What cannot be kept is not known after a restart, and that is all. */
-  #save(work: () => Promise<void>): void {
+  #save(work: () => Promise<void>): Promise<void> {
     this.#saving = this.#saving.then(work).catch(() => undefined);
+    return this.#saving;
   }
 }
 

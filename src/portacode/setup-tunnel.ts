@@ -61,7 +61,7 @@ export async function setupTunnel(message: JsonObject, asker: Asker, { ports, as
     return answer;
   } finally {
     stopListening();
-    leave(outlives);
+    await leave(outlives);
   }
 }
 

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+
 import type { PortacodeEvent } from '../../../src/portacode/events.js';
 import { createRig, type Daemon, type Rig } from '../daemon/rig.js';
 
@@ -18,6 +18,10 @@ export interface PortacodeRig extends Rig {
   /** Connects example.com through a login that is authorised at once. */
   connect(deviceId?: string): Promise<PortacodeEvent>;
   readState(name: 'tunnel' | 'forwarding'): Record<string, unknown>;
+  /** Undefined where there is no such file. */
+  stateIfThere(name: 'tunnel' | 'forwarding'): Record<string, unknown> | undefined;
+  /** A record in the zone that is not ours. */
+  addRecord(record: { readonly type: string; readonly name: string; readonly content: string }): void;
   writeState(name: 'tunnel' | 'forwarding', content: unknown): void;
   /** What Portacode wrote when it made the container of a device. */
   addContainer(vmid: number, deviceId: string): void;
@@ -70,6 +74,12 @@ export async function createPortacodeRig(options: Parameters<typeof createRig>[0
       return answer;
     },
     readState: (name) => JSON.parse(readFileSync(fileOf(name), 'utf8')) as Record<string, unknown>,
+    stateIfThere: (name) => (existsSync(fileOf(name)) ? (JSON.parse(readFileSync(fileOf(name), 'utf8')) as Record<string, unknown>) : undefined),
+    addRecord: (record) => {
+      const zone = rig.sandbox.world.zones.find('example.com');
+      if (zone === undefined) throw new Error('the sandbox has no example.com');
+      rig.sandbox.world.records.create(zone, record);
+    },
     writeState: (name, content) => {
       mkdirSync(stateDir, { recursive: true });
       writeFileSync(fileOf(name), typeof content === 'string' ? content : JSON.stringify(content, null, 2));
@@ -120,4 +130,4 @@ async function* postLines(socketPath: string, body: object): AsyncGenerator<stri
 /** `pct` runs as root; who is not root needs sudo for it. */
 export const isRoot = process.geteuid?.() === 0;
 
-export const fixturePath = (name: string): string => fileURLToPath(new URL(`../../fixtures/portacode/${name}`, import.meta.url));
+

@@ -24,3 +24,9 @@ test('a failure is said with its reason, each once', () => {
   expect(watch.take(event('ready', 1, 'ready'))).toMatchObject({ state: 'ready', errorCode: null });
   expect(watch.take(event('lost', 1, 'lost'))).toMatchObject({ state: 'lost' });
 });
+
+test('of one that died the reason is known only when the next one starts', () => {
+  const watch = new ConnectorWatch([connector(1, 'ready')]);
+  const said = [event('stopped', 1, 'stopped'), event('started', 2, 'starting'), event('failed', 1, 'stopped'), event('ready', 2, 'ready')].map((one) => watch.take(one));
+  expect(said.map((news) => [news?.state, news?.errorCode])).toEqual([['stopped', null], ['starting', null], ['starting', 'CONNECTOR_CRASHED'], ['ready', null]]);
+});
