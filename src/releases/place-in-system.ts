@@ -24,23 +24,27 @@ export async function placeInSystem(staged: StagedBinary, target: string, env: E
     const command: Argv = [systemProgram(name), ...argv];
     await runPrivileged(command, { timeoutMs: PLACE_TIMEOUT_MS, env });
   };
-  const install = async (to: string): Promise<void> => await asRoot('install', '-m', '0755', '-o', '0', '-g', '0', staged.path, to);
-  const clearBeside = async (): Promise<boolean> => await asRoot('rm', '-f', beside).then(() => true, () => false);
+  const install = async (from: string, to: string): Promise<void> => await asRoot('install', '-m', '0755', '-o', '0', '-g', '0', from, to);
+  let isBeside = false;
   try {
     try {
-      await install(beside);
+      await install(staged.path, beside);
+      isBeside = true;
       await asRoot('mv', '-f', beside, target);
       return [];
     } catch (thrown) {
       const failure = toSupervisorError(thrown);
       if (!isRefusal(failure)) {
-        await clearBeside();
+        await asRoot('rm', '-f', beside).catch(() => undefined); // The failure is what counts.
         throw fullOr(failure);
       }
     }
-    await install(target);
-    const warning = { code: 'NOT_AT_ONCE', message: '`mv` may not be run as root, so it could not be put in place at once: for a moment there was none.' };
-    return (await clearBeside()) ? [warning] : [warning, { code: 'FILE_LEFT', message: `${beside} may be left: remove it as root.` }];
+    await install(staged.path, target);
+    const warnings = [{ code: 'NOT_AT_ONCE', message: '`mv` may not be run as root, so it could not be put in place at once: for a moment there was none.' }];
+    if (!isBeside || (await asRoot('rm', '-f', beside).then(() => true, () => false))) return warnings;
+    // Who may only install can at least make it small.
+    await install('/dev/null', beside).catch(() => undefined);
+    return [...warnings, { code: 'FILE_LEFT', message: `${beside} is left, since \`rm\` may not be run as root either: remove it.` }];
   } finally {
     await discardStaged(staged);
   }
