@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { PortacodeEvent } from '../../../src/portacode/events.js';
-import { createPortacodeRig, EXPOSED, isRoot, type PortacodeRig } from './portacode-rig.js';
+import { createPortacodeRig, eventually, EXPOSED, isRoot, type PortacodeRig } from './portacode-rig.js';
 
 const PYTHON_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/;
 const NOT_YET = 'Cloudflare tunnel is not configured yet.';
@@ -23,11 +23,6 @@ function follow(rig: PortacodeRig, until: (event: PortacodeEvent) => boolean): {
   });
   return { began, seen };
 }
-
-const authorise = async (rig: PortacodeRig): Promise<void> => {
-  await rig.sandbox.world.changes.wait(() => rig.sandbox.logins.list().find(({ polls }) => polls > 0), 10_000);
-  rig.sandbox.logins.authorise();
-};
 
 test('before a domain is connected every command says so, in the words that Portacode forgives', async () => {
   const rig = await createPortacodeRig();
@@ -55,9 +50,9 @@ describe('setup_cloudflare_tunnel', () => {
     const login = new Promise<void>((resolve) => (loggedIn = resolve));
     const first = rig.send(command, ({ event }) => event === 'cloudflare_tunnel_login' && loggedIn());
     await login;
-    await expect.poll(() => rig.stateIfThere('tunnel')).toMatchObject({ configured: false, login_url: expect.stringContaining('argotunnel') });
+    await eventually(() => rig.stateIfThere('tunnel')).toMatchObject({ configured: false, login_url: expect.stringContaining('argotunnel') });
     const second = rig.send(command);
-    await authorise(rig);
+    await rig.authorise();
     const events = await first;
     expect(events).toEqual([
       { event: 'cloudflare_tunnel_login', status: 'pending', login_url: expect.stringMatching(/^https:\/\/dash\.cloudflare\.com\/argotunnel\?/), message: 'Open the login URL to authorize Cloudflare for this domain.', expires_at: expect.stringMatching(PYTHON_TIME), request_id: 's1' },
@@ -85,7 +80,7 @@ describe('setup_cloudflare_tunnel', () => {
     const configured = follow(rig, ({ event }) => event === 'cloudflare_tunnel_configured');
     await configured.began;
     expect(await rig.ask({ cmd: 'setup_cloudflare_tunnel', device_id: '6', async: true, request_id: 's2' })).toMatchObject({ event: 'cloudflare_tunnel_login', request_id: 's2' });
-    await authorise(rig);
+    await rig.authorise();
     expect((await configured.seen).at(-1)).toMatchObject({ event: 'cloudflare_tunnel_configured', request_id: 's2', cloudflare_tunnel: { configured: true } });
   });
 

@@ -3,6 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 
 import type { PortacodeEvent } from '../../../src/portacode/events.js';
+import { expect } from 'vitest';
 import { createRig, type Daemon, type Rig } from '../daemon/rig.js';
 
 /** The daemon between Portacode, a Proxmox host's `pct` and the offline Cloudflare. */
@@ -15,13 +16,19 @@ export interface PortacodeRig extends Rig {
   send(command: Readonly<Record<string, unknown>>, onEvent?: (event: PortacodeEvent) => void): Promise<readonly PortacodeEvent[]>;
   /** The same; its last event. */
   ask(command: Readonly<Record<string, unknown>>): Promise<PortacodeEvent>;
+  /** A person authorises the login that waits. */
+  authorise(zone?: string): Promise<void>;
   /** Connects example.com through a login that is authorised at once. */
-  connect(deviceId?: string): Promise<PortacodeEvent>;
+  connect(zone?: string): Promise<PortacodeEvent>;
   readState(name: 'tunnel' | 'forwarding'): Record<string, unknown>;
   /** Undefined where there is no such file. */
   stateIfThere(name: 'tunnel' | 'forwarding'): Record<string, unknown> | undefined;
   /** A record in the zone that is not ours. */
   addRecord(record: { readonly type: string; readonly name: string; readonly content: string }): void;
+  /** The same; what is no JSON is the text that it is. */
+  stateOrProblem(name: 'tunnel' | 'forwarding'): unknown;
+  /** Every record of the zone. */
+  records(): readonly { readonly type: string; readonly name: string }[];
   writeState(name: 'tunnel' | 'forwarding', content: unknown): void;
   /** What Portacode wrote when it made the container of a device. */
   addContainer(vmid: number, deviceId: string): void;
@@ -36,6 +43,9 @@ export interface Pct {
   /** From now on this word of a call fails; `*` is every call. */
   failOn(word: string | undefined): void;
 }
+
+/** What is true soon, as far as nobody says when. */
+export const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 15_000, interval: 20 });
 
 export const EXPOSED = '/etc/portacode/exposed_services.json';
 
@@ -60,16 +70,17 @@ export async function createPortacodeRig(options: Parameters<typeof createRig>[0
     if (last === undefined) throw new Error('there was no answer');
     return last;
   };
-  const authorise = async (): Promise<void> => {
-    await rig.sandbox.world.changes.wait(() => rig.sandbox.logins.list().find(({ polls }) => polls > 0), 10_000);
-    rig.sandbox.logins.authorise();
+  const authorise = async (zone?: string): Promise<void> => {
+    await rig.sandbox.world.changes.wait(() => rig.sandbox.logins.list().find(({ polls, state }) => polls > 0 && state === 'waiting'), 10_000);
+    rig.sandbox.logins.authorise(undefined, zone);
   };
 
   return {
     ...rig, stateDir, pct, send, ask,
     serve: (environment = {}) => rig.start({ PATH: `${pct.directory}:${process.env['PATH'] ?? ''}`, ...environment }),
-    connect: async (deviceId = '6') => {
-      const [answer] = await Promise.all([ask({ cmd: 'setup_cloudflare_tunnel', device_id: deviceId }), authorise()]);
+    authorise,
+    connect: async (zone) => {
+      const [answer] = await Promise.all([ask({ cmd: 'setup_cloudflare_tunnel', device_id: '6' }), authorise(zone)]);
       if (answer.event !== 'cloudflare_tunnel_configured') throw new Error(JSON.stringify(answer));
       return answer;
     },
@@ -80,6 +91,11 @@ export async function createPortacodeRig(options: Parameters<typeof createRig>[0
       if (zone === undefined) throw new Error('the sandbox has no example.com');
       rig.sandbox.world.records.create(zone, record);
     },
+    stateOrProblem: (name) => {
+      const text = existsSync(fileOf(name)) ? readFileSync(fileOf(name), 'utf8') : '';
+      return text.trimEnd().endsWith('}') ? (JSON.parse(text) as unknown) : text;
+    },
+    records: () => rig.sandbox.world.records.list(rig.sandbox.world.zones.find('example.com')?.id ?? ''),
     writeState: (name, content) => {
       mkdirSync(stateDir, { recursive: true });
       writeFileSync(fileOf(name), typeof content === 'string' ? content : JSON.stringify(content, null, 2));
