@@ -36,7 +36,7 @@ const LOOK_DEADLINE_MS = 20_000;
 export async function followDevices(parts: FollowParts, signal: AbortSignal): Promise<void> {
   const { directory, publishing, leaseFile, clock, random, logger } = parts;
   const bell = new Bell<'leases' | 'published'>(clock);
-  const pace = new Pace(clock);
+  const paces = new Map<string, Pace>();
   const removals = new Removals(clock);
   const warn = (error: unknown, message: string): void => {
     const { code, ...body } = toSupervisorError(error).toBody();
@@ -57,6 +57,12 @@ export async function followDevices(parts: FollowParts, signal: AbortSignal): Pr
   let futile = '';
   const due = (ms: number): void => {
     dueAt = Math.min(dueAt, clock.monotonic() + ms);
+  };
+
+  const paceOf = (deviceId: string): Pace => {
+    const pace = paces.get(deviceId) ?? new Pace(clock);
+    paces.set(deviceId, pace);
+    return pace;
   };
 
   const follow = async (maxAgeMs: number): Promise<void> => {
@@ -80,19 +86,21 @@ export async function followDevices(parts: FollowParts, signal: AbortSignal): Pr
     const { moved } = compare(publishing.current() ?? current, new Map([...sightings].filter(([deviceId]) => !removed.includes(deviceId))));
     const wish = JSON.stringify(moved.map((deviceId) => [deviceId, sightings.get(deviceId)?.address]));
     if (moved.length === 0 || wish === futile) return;
-    if (pace.wait() > 0) {
-      due(pace.wait());
+    const waitMs = Math.min(...moved.map((deviceId) => paceOf(deviceId).wait()));
+    if (waitMs > 0) {
+      due(waitMs);
       return;
     }
     const { outcome } = await publishing.refresh();
     futile = outcome === 'unchanged' ? wish : '';
-    if (outcome === 'applied') pace.note();
+    for (const deviceId of moved) paceOf(deviceId).note();
   };
 
   const remove = async (deviceIds: readonly string[]): Promise<void> => {
     await publishing.removeDevices(deviceIds);
     await directory.forget(deviceIds);
     removals.forget(deviceIds);
+    for (const deviceId of deviceIds) paces.delete(deviceId);
   };
 
   const untilQuiet = async (): Promise<void> => {

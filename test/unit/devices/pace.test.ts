@@ -6,20 +6,20 @@ import { Removals } from '../../../src/devices/removals.js';
 import { createTestClock } from '../cloudflare/test-clock.js';
 
 describe('the pace of changes', () => {
-  test('the first goes at once; the gap doubles up to a minute, and is short again after two quiet ones', () => {
+  test('a few go at once; then the gap doubles up to a minute, and is short again after two quiet ones', () => {
     const clock = createTestClock();
     const pace = new Pace(clock);
     const waits: number[] = [];
-    for (let count = 0; count < 8; count += 1) {
+    for (let count = 0; count < 12; count += 1) {
       waits.push(pace.wait());
       clock.advance(pace.wait());
       pace.note();
     }
-    expect(waits).toEqual([0, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+    expect(waits).toEqual([0, 1_000, 1_000, 1_000, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
     clock.advance(121_000);
     expect(pace.wait()).toBe(0);
     pace.note();
-    expect(pace.wait()).toBe(2_000);
+    expect(pace.wait()).toBe(1_000);
   });
 });
 
