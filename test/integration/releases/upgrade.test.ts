@@ -21,7 +21,7 @@ interface Scene {
   readonly rig: Rig;
   readonly server: ReleaseServer;
   readonly start: (more?: Readonly<Record<string, string>>) => Promise<Daemon>;
-  publish(version: string, faults?: Partial<Faults>): string;
+  readonly publish: (version: string, faults?: Partial<Faults>) => string;
   readonly binDir: string;
 }
 
