@@ -6,6 +6,7 @@ name="cloudflared-supervisor"
 description="Keeps a Cloudflare tunnel connected"
 
 supervisor="supervise-daemon"
+# Through env, so that the user's PATH is the daemon's and never that of this script, which is root's.
 command={{command}}
 command_args={{arguments}}
 command_user={{name}}
@@ -19,6 +20,10 @@ respawn_max=0
 # The daemon drains its connectors, which takes as long as requests in flight.
 retry="TERM/{{stopTimeoutSeconds}}/KILL/5"
 
+# Proxies and certificates, for root's eyes only; the status is anybody's to ask for.
+environment={{environmentFile}}
+if [ -r "$environment" ]; then . "$environment"; fi
+
 depend() {
 	use net dns logger
 	after firewall
@@ -26,7 +31,7 @@ depend() {
 
 # As the service user: whatever this leaves in their home is theirs, and nothing of theirs runs as root.
 as_user() {
-	su -s /bin/sh -c 'exec "$@"' {{name}} sh "$@"
+	su -s /bin/sh -c 'exec "$@"' -- {{name}} sh "$@"
 }
 
 start_pre() {

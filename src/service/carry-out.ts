@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { SupervisorError, toSupervisorError } from '../core/errors.js';
 import { runAsUser, type UserIds } from '../host/as-user.js';
 import { runPrivileged } from '../host/privileged.js';
@@ -64,7 +65,7 @@ async function asRoot(argv: Argv, timeoutMs: number): Promise<undefined> {
  */
 async function writeAsRoot(path: string, mode: number, content: string): Promise<undefined> {
   const octal = mode.toString(8).padStart(4, '0');
-  await runPrivileged([findSystemProgram('install'), '-m', octal, '-o', '0', '-g', '0', '/dev/null', path], { timeoutMs: FILE_WORK_TIMEOUT_MS });
+  await runPrivileged([findSystemProgram('install'), '-D', '-m', octal, '-o', '0', '-g', '0', '/dev/null', path], { timeoutMs: FILE_WORK_TIMEOUT_MS });
   await runPrivileged([findSystemProgram('tee'), path], { timeoutMs: FILE_WORK_TIMEOUT_MS, input: content });
 }
 
@@ -75,7 +76,7 @@ export async function runForUser(user: UserIds, argv: Argv, timeoutMs: number): 
   return result as ProgramResult;
 }
 
-export const runtimeDirectory = (user: Pick<UserIds, 'uid'>): string => `/run/user/${user.uid}`;
+const runtimeDirectory = (user: Pick<UserIds, 'uid'>): string => `/run/user/${user.uid}`;
 
 const doAsUser = async (user: UserIds, task: UserTask, timeoutMs: number): Promise<unknown> =>
   await runAsUser(user, new URL('./user-work.js', import.meta.url), task, { timeoutMs: timeoutMs + CHILD_MARGIN_MS });
@@ -86,18 +87,24 @@ function judge(step: Step, { exitCode, signal, startError, stderr, timedOut }: P
   throw new SupervisorError('SERVICE_FAILED', `\`${describeStep(step)}\` ${how}: ${stderr.trim().split('\n').at(-1) ?? ''}`);
 }
 
-/** The user first: where polkit runs, it is theirs to decide. A unit that ends with the last session is better than none. */
+/**
+ * The user first: where polkit runs, it is theirs to decide. A unit that ends with the last session is better than none,
+ * where there is a session.
+ */
 async function enableLinger(argv: Argv, user: UserIds, timeoutMs: number): Promise<StepWarning | undefined> {
-  if (process.geteuid?.() !== 0) {
-    const own = await runForUser(user, argv, timeoutMs);
-    if (own.exitCode === 0) return undefined;
-  }
+  if (existsSync(`/var/lib/systemd/linger/${user.name}`)) return undefined;
+  if (process.geteuid?.() !== 0 && (await runForUser(user, argv, timeoutMs)).exitCode === 0) return undefined;
   try {
     await runPrivileged(argv, { timeoutMs });
     return undefined;
   } catch (error) {
     const { code, message } = toSupervisorError(error);
-    if (!code.startsWith('PRIVILEGE_') && process.geteuid?.() === 0) throw error;
-    return { code: 'LINGER_REFUSED', message: `The service will stop when the last session of ${user.name} ends, and not start at boot: ${message}. An administrator allows it with \`${argv.join(' ')}\`.` };
+    if (!code.startsWith('PRIVILEGE_')) throw error;
+    const remedy = `An administrator allows it with \`${argv.join(' ')}\`.`;
+    if (!existsSync(managerSocket(user))) throw new SupervisorError(code, `The systemd of ${user.name} does not run, and may not be kept running: ${message}`, { hint: remedy });
+    return { code: 'LINGER_REFUSED', message: `The service will stop when the last session of ${user.name} ends, and not start at boot: ${message}. ${remedy}` };
   }
 }
+
+/** Where the user's own systemd is spoken to. */
+export const managerSocket = (user: Pick<UserIds, 'uid'>): string => `${runtimeDirectory(user)}/systemd/private`;

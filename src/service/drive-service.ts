@@ -70,5 +70,5 @@ async function explain(driver: InitDriver, error: unknown): Promise<SupervisorEr
   const failure = toSupervisorError(error);
   if (failure.code !== 'PRIVILEGED_COMMAND_FAILED' && failure.code !== 'SERVICE_FAILED') return failure;
   const { detail } = await driver.readState();
-  return new SupervisorError('SERVICE_FAILED', `${driver.unitFile} does not serve: ${detail}`, { hint: `See \`${driver.logCommand}\`.`, cause: failure });
+  return new SupervisorError('SERVICE_FAILED', `${driver.unitFile} does not serve (${detail}): ${failure.message}`, { hint: `See \`${driver.logCommand}\`.`, cause: failure });
 }

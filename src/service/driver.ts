@@ -19,6 +19,8 @@ export interface InitDriver {
   readonly init: 'systemd' | 'openrc';
   readonly scope: Scope;
   readonly unitFile: string;
+  /** A daemon that ends is started again however it ended: only stopping the unit ends it for good. */
+  readonly respawnsAlways: boolean;
   /** What a person types to see its log. */
   readonly logCommand: string;
   /** Sets of hardening, the best first; a machine that cannot bear one gets the next. */

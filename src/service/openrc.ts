@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { UserIds } from '../host/as-user.js';
 import { SYSTEM_PATH } from '../host/child-environment.js';
-import { readProcess } from '../host/process-table.js';
+import { listProcesses } from '../host/process-table.js';
 import { runProgram } from '../host/run-program.js';
 import type { InitDriver, UnitState } from './driver.js';
 import { fillTemplate } from './fill-template.js';
@@ -13,10 +13,9 @@ import { runStep, type Step } from './steps.js';
 import { printMarker } from './unit-marker.js';
 
 const SCRIPT = `/etc/init.d/${SERVICE_NAME}`;
-const SETTINGS = `/etc/conf.d/${SERVICE_NAME}`;
+/** Not in conf.d: that is read by whoever asks for the status, and this may hold the password of a proxy. */
+const ENVIRONMENT = `/etc/${SERVICE_NAME}.env`;
 const ENABLED = `/etc/runlevels/default/${SERVICE_NAME}`;
-/** Where supervise-daemon writes which process it looks after. */
-const CHILD_PID = `/run/openrc/options/${SERVICE_NAME}/child_pid`;
 
 const ASK_TIMEOUT_MS = 10_000;
 const START_TIMEOUT_MS = 60_000;
@@ -27,12 +26,12 @@ export function openrcScript(user: UserIds): InitDriver {
     init: 'openrc',
     scope: 'system',
     unitFile: SCRIPT,
+    respawnsAlways: true,
     hardenings: ['none'],
     logCommand: 'cloudflared-supervisor logs',
     install: async (spec, hardening): Promise<readonly Step[]> => [
       { kind: 'make-directories', directories: [spec.baseDir, spec.stateDir], by: 'user' },
-      // It may hold the password of a proxy.
-      { kind: 'write-file', path: SETTINGS, mode: 0o600, content: settingsOf(spec), by: 'root' },
+      { kind: 'write-file', path: ENVIRONMENT, mode: 0o600, content: environmentOf(spec), by: 'root' },
       { kind: 'write-file', path: SCRIPT, mode: 0o755, content: await fillScript(spec, hardening), by: 'root' },
       runStep('root', [findSystemProgram('rc-update'), 'add', SERVICE_NAME, 'default']),
     ],
@@ -45,7 +44,7 @@ export function openrcScript(user: UserIds): InitDriver {
     remove: () => [
       runStep('root', [findSystemProgram('rc-update'), '--quiet', 'delete', SERVICE_NAME, 'default']),
       { kind: 'remove-file', path: SCRIPT, by: 'root' },
-      { kind: 'remove-file', path: SETTINGS, by: 'root' },
+      { kind: 'remove-file', path: ENVIRONMENT, by: 'root' },
     ],
     readState: async () => {
       const { exitCode, stdout, stderr } = await runProgram([findSystemProgram('rc-service'), SERVICE_NAME, 'status'], { env: { PATH: SYSTEM_PATH, LANG: 'C' }, timeoutMs: ASK_TIMEOUT_MS });
@@ -53,8 +52,8 @@ export function openrcScript(user: UserIds): InitDriver {
     },
   };
 
-  function settingsOf({ environment }: ServiceSpec): string {
-    const lines = Object.entries(environment).map(([name, value]) => `export ${name}=${quoteShellWord(value)}\n`);
+  function environmentOf({ environment: { PATH: _, ...exported } }: ServiceSpec): string {
+    const lines = Object.entries(exported).map(([name, value]) => `export ${name}=${quoteShellWord(value)}\n`);
     return `# Read by ${SCRIPT}. Written by \`cloudflared-supervisor service install\`.\n${lines.join('')}`;
   }
 
@@ -64,8 +63,9 @@ export function openrcScript(user: UserIds): InitDriver {
     return fillTemplate(await readInitFile('openrc.sh'), {
       marker: printMarker({ user: user.name, baseDir, scope: 'system', hardening }),
       name: quoteShellWord(user.name),
-      command: quoteForEval([node]),
-      arguments: quoteForEval([program, 'run', ...runArguments]),
+      environmentFile: quoteShellWord(ENVIRONMENT),
+      command: quoteForEval([findSystemProgram('env')]),
+      arguments: quoteForEval([`PATH=${spec.environment['PATH'] ?? SYSTEM_PATH}`, node, program, 'run', ...runArguments]),
       log: quoteForEval([spec.logFile]),
       logFile: quoteShellWord(spec.logFile),
       directories: words(baseDir, stateDir),
@@ -82,20 +82,16 @@ const stripColours = (text: string): string => text.replaceAll(/\u001B\[[\d;]*[A
 const ACTIVE: Readonly<Record<number, UnitState['active']>> = { 0: 'active', 3: 'inactive', 4: 'stopping', 8: 'starting', 32: 'failed', 64: 'failed' };
 
 function toState(exitCode: number, said: string): UnitState {
+  const supervisors = listProcesses(({ argv }) => argv[0]?.endsWith('supervise-daemon') === true && argv[1] === SERVICE_NAME).map(({ pid }) => pid);
+  const active = ACTIVE[exitCode] ?? 'inactive';
+  // OpenRC does not tell a user who is not root.
+  const isOrphaned = active === 'active' && supervisors.length === 0;
   return {
-    active: ACTIVE[exitCode] ?? 'inactive',
+    active: isOrphaned ? 'failed' : active,
     enabled: existsSync(ENABLED),
-    pid: readChildPid(),
-    detail: said.replace(/^[\s*]+/, '').trim().split('\n').at(-1)?.replace(/^[\s*]+/, '') ?? '',
+    // What supervise-daemon wrote down of its child is for root's eyes only.
+    pid: listProcesses(({ ppid }) => supervisors.includes(ppid))[0]?.pid,
+    detail: isOrphaned ? 'its supervise-daemon is gone' : (said.trim().split('\n').at(-1) ?? '').replace(/^[\s*]+/, ''),
     setUpFailed: false,
   };
-}
-
-function readChildPid(): number | undefined {
-  try {
-    const pid = Number(readFileSync(CHILD_PID, 'utf8').trim());
-    return readProcess(pid) === undefined ? undefined : pid;
-  } catch {
-    return undefined; // Not started, or not by supervise-daemon.
-  }
 }

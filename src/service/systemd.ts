@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { UserIds } from '../host/as-user.js';
 import { SYSTEM_PATH } from '../host/child-environment.js';
 import { runProgram, type Argv } from '../host/run-program.js';
-import { runForUser, runtimeDirectory } from './carry-out.js';
+import { managerSocket, runForUser } from './carry-out.js';
 import type { InitDriver, UnitState } from './driver.js';
 import { fillTemplate } from './fill-template.js';
 import { findSystemProgram } from './find-program.js';
@@ -63,13 +63,15 @@ function createDriver({ scope, user, unitFile, environmentFile, template, harden
     init: 'systemd',
     scope,
     unitFile,
+    respawnsAlways: false,
     hardenings,
     logCommand: journal,
     install: async (spec, hardening): Promise<readonly Step[]> => [
+      // First what may be refused.
+      ...(scope === 'user' ? awaitManager(user) : []),
       { kind: 'make-directories', directories: [spec.baseDir, spec.stateDir], by: 'user' },
       { kind: 'write-file', path: environmentFile(), mode: 0o600, content: environmentOf(spec), by },
       { kind: 'write-file', path: unitFile, mode: 0o644, content: await fillUnit(template, { spec, scope, hardening, environmentFile: environmentFile() }), by },
-      ...(scope === 'user' ? awaitManager(user) : []),
       runStep(by, systemctl('daemon-reload')),
       runStep(by, systemctl('enable', UNIT)),
     ],
@@ -93,7 +95,7 @@ function createDriver({ scope, user, unitFile, environmentFile, template, harden
 
 const awaitManager = (user: UserIds): readonly Step[] => [
   { kind: 'enable-linger', argv: [findSystemProgram('loginctl'), 'enable-linger', user.name], timeoutMs: LINGER_TIMEOUT_MS },
-  { kind: 'await-user-manager', socket: `${runtimeDirectory(user)}/systemd/private`, timeoutMs: LINGER_TIMEOUT_MS },
+  { kind: 'await-user-manager', socket: managerSocket(user), timeoutMs: LINGER_TIMEOUT_MS },
 ];
 
 const environmentOf = ({ environment }: ServiceSpec): string =>

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { foreignFiles } from './machine/home.js';
 import { lacksForBooted } from './machine/requirements.js';
+import { signal } from './machine/machine.js';
 import { until } from './machine/until.js';
 import { createWorld, HOSTNAME, isServed, startLoad, type Site, type World } from './machine/world.js';
 
@@ -44,9 +45,9 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
   });
 
   test('a killed daemon comes back, and its connector served on', async () => {
-    const { pid, innerPid } = site.daemon();
+    const { innerPid } = site.daemon();
     const load = startLoad(world);
-    process.kill(pid, 'SIGKILL');
+    signal([site.daemon()], 'SIGKILL');
     await until(async () => (await status()).daemon.pid, (next) => next !== innerPid);
     await settled();
     expect([...(await load.stop()).reasons]).toEqual([]);
@@ -54,18 +55,18 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
   });
 
   test('a killed connector comes back', async () => {
-    const [connector] = site.connectors();
-    process.kill(connector?.pid ?? 0, 'SIGKILL');
+    const killed = site.connectors();
+    signal(killed, 'SIGKILL');
     await until(async () => await world.visitors.get(HOSTNAME), (answer) => !isServed(answer)).catch(() => undefined);
     await world.visitors.until(HOSTNAME, isServed, 10_000);
-    expect(site.connectors().map(({ pid }) => pid)).not.toContain(connector?.pid);
+    expect(site.connectors().map(({ pid }) => pid)).not.toContain(killed[0]?.pid);
   });
 
   test('a daemon that hangs is found by the watchdog, and visitors do not notice', async () => {
     await override('WatchdogSec=2');
-    const { pid, innerPid } = site.daemon();
+    const { innerPid } = site.daemon();
     const load = startLoad(world);
-    process.kill(pid, 'SIGSTOP');
+    signal([site.daemon()], 'SIGSTOP');
     await until(async () => (await site.machine.sh(`journalctl -u ${UNIT} --no-pager`)).includes('Watchdog timeout'), (isThere) => isThere);
     await until(async () => (await status()).daemon.pid, (next) => next !== innerPid);
     await settled();
@@ -115,13 +116,12 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
 
   test('a daemon that does not stop is forced, and its connectors are swept', async () => {
     await override('TimeoutStopSec=3');
-    const { pid } = site.daemon();
     const slow = world.visitors.get(HOSTNAME, '/slow');
     await world.visitors.get(HOSTNAME, '/');
     const stopping = site.machine.must(['systemctl', 'stop', UNIT]);
     // Once it has told its connector, which would cut off its visitors were it told again.
     await until(async () => await world.visitors.get(HOSTNAME), (answer) => !isServed(answer));
-    process.kill(pid, 'SIGSTOP');
+    signal([site.daemon()], 'SIGSTOP');
     await stopping;
     expect(await slow).toSatisfy(isServed);
     expect(site.connectors()).toEqual([]);

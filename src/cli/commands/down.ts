@@ -1,19 +1,22 @@
-import { SupervisorError } from '../../core/errors.js';
+import { stopService } from '../../service/drive-service.js';
+import { findUnit } from '../../service/units.js';
 import type { RunCommand } from '../command.js';
-import { waitForEnd } from '../wait-for-end.js';
+import { createDaemonPort, readOwner, readSpec } from './service-target.js';
 
 export const run: RunCommand = async (context) => {
-  const client = await context.client();
-  try {
-    const { pid } = await client.stopDaemon({ handover: false }, { signal: context.signal });
-    context.output.progress('Waiting for requests in flight …');
-    await waitForEnd(client, pid, context.signal);
-    context.output.value({ stopped: true, pid });
-    context.output.line(`The daemon (pid ${String(pid)}) has stopped.`);
-  } catch (error) {
-    if (!(error instanceof SupervisorError) || error.code !== 'DAEMON_UNREACHABLE') throw error;
-    context.output.value({ stopped: false, pid: null });
-    context.output.line('No daemon was running.');
+  const { output } = context;
+  const daemon = await createDaemonPort(context);
+  const serving = await daemon.whoServes();
+  if (serving === undefined) {
+    output.value({ stopped: false, pid: null });
+    output.line('No daemon was running.');
+    return 0;
   }
+  const unit = findUnit(await readOwner(context));
+  // Through the init system where that would start it again at once.
+  if (unit?.driver.respawnsAlways === true && (await unit.driver.readState()).pid === serving.pid) await stopService(unit.driver, await readSpec(context), daemon);
+  else await daemon.stop(serving.pid);
+  output.value({ stopped: true, pid: serving.pid });
+  output.line(`The daemon (pid ${String(serving.pid)}) has stopped.`);
   return 0;
 };

@@ -69,6 +69,13 @@ export interface Machine {
   close(): Promise<void>;
 }
 
+/** To the one process that there is: none, or several, is a test gone wrong, and 0 would be ourselves. */
+export function signal(processes: readonly Pick<ProcessEntry, 'pid'>[], name: NodeJS.Signals): void {
+  const [one, ...others] = processes;
+  if (one === undefined || others.length > 0) throw new Error(`there are ${processes.length} processes to signal`);
+  process.kill(one.pid, name);
+}
+
 let made = 0;
 
 export async function startMachine(options: MachineOptions): Promise<Machine> {
