@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 
+import { readProcess } from '../../../src/host/process-table.js';
 import type { PortacodeEvent } from '../../../src/portacode/events.js';
 import { expect } from 'vitest';
 import { createRig, type Daemon, type Rig } from '../daemon/rig.js';
@@ -12,6 +13,8 @@ export interface PortacodeRig extends Rig {
   readonly pct: Pct;
   /** As `start`, with `pct` on PATH. */
   serve(environment?: Readonly<Record<string, string>>): Promise<Daemon>;
+  /** Ends a daemon that somebody else brought up. */
+  stopStarted(): Promise<void>;
   /** One command over the socket; all its events. `onEvent` gets each as it comes. */
   send(command: Readonly<Record<string, unknown>>, onEvent?: (event: PortacodeEvent) => void): Promise<readonly PortacodeEvent[]>;
   /** The same; its last event. */
@@ -79,6 +82,12 @@ export async function createPortacodeRig(options: Parameters<typeof createRig>[0
     ...rig, stateDir, pct, send, ask,
     serve: (environment = {}) => rig.start({ PATH: `${pct.directory}:${process.env['PATH'] ?? ''}`, ...environment }),
     authorise,
+    stopStarted: async () => {
+      const pid = await rig.client.status().then(({ daemon }) => daemon.pid, () => undefined);
+      if (pid === undefined) return;
+      process.kill(pid, 'SIGKILL');
+      await eventually(() => readProcess(pid) === undefined).toBe(true);
+    },
     connect: async (zone) => {
       const [answer] = await Promise.all([ask({ cmd: 'setup_cloudflare_tunnel', device_id: '6' }), authorise(zone)]);
       if (answer.event !== 'cloudflare_tunnel_configured') throw new Error(JSON.stringify(answer));
