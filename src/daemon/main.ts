@@ -143,7 +143,7 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
   log.emit('daemon.stopping', { handover });
   void notifier.stopping();
   await stopParts(parts, { handover, hurry: stop.hurry, clock });
-  streamsEnd.abort();
+  streamsEnd.abort(new SupervisorError('DAEMON_STOPPING', 'The daemon is stopping'));
   await watching;
   await closeServer(server);
   await parts.cloudflare.close();

@@ -46,6 +46,7 @@ describe('options of run', () => {
     ['grace-period', '4m'], ['grace-period', '30x'], ['grace-period', ''], ['grace-period', '-1s'],
     ['api-url', 'ftp://x/client/v4'], ['api-url', 'http://x/'], ['api-url', 'http://u:p@x/client/v4'], ['api-url', 'x'],
     ['edge', 'host'], ['edge', 'host:0'], ['edge', 'host:65536'], ['edge', 'a b:1'], ['edge', 'a:1,'],
+    ['proxmox-fingerprint', 'ab'], ['proxmox-fingerprint', 'x'.repeat(64)], ['lease-file', 'a\0b'],
     ['connections', '0'], ['connections', '17'], ['connections', '1.5'],
     ['protocol', 'http3'], ['replace', 'swap'], ['log-level', 'trace'], ['user', 'a b'], ['user', '-x'], ['base-dir', 'a\0b'],
   ])('--%s %j is refused by name', (name, value) => {
