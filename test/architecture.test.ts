@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   api: ['core', 'host'],
   daemon: ['core', 'transaction', 'forwarding', 'connector', 'setup', 'host', 'state', 'cloudflare', 'cloudflared', 'releases', 'upgrade', 'devices', 'portacode', 'api'],
   doctor: ['core', 'host', 'api', 'cloudflared', 'service', 'cloudflare/origin-cert.ts', 'daemon/replace-mode.ts'],
-  cli: ['core', 'api', 'host', 'service', 'daemon/options.ts', 'daemon/main.ts', 'daemon/sweep.ts', 'portacode', 'releases', 'doctor'],
+  cli: ['core', 'api', 'host', 'service', 'daemon/options.ts', 'daemon/main.ts', 'daemon/small-heap.ts', 'daemon/sweep.ts', 'portacode', 'releases', 'doctor'],
   sandbox: ['core'],
   measure: ['core', 'api', 'host', 'sandbox'],
   demo: ['core', 'api', 'host', 'measure'],
