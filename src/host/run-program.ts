@@ -13,9 +13,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** In a group of its own, ended as a whole. Default true. */
   readonly ownGroup?: boolean;
-  /** As root: whom it is run as, without further groups. */
-  readonly uid?: number;
-  readonly gid?: number;
+  /** For root: whom it is run as, without further groups. */
+  readonly runAs?: { readonly uid: number; readonly gid: number };
   /** Open files that it gets as its descriptors 3, 4, … */
   readonly descriptors?: readonly number[];
   readonly clock?: Clock;
@@ -54,8 +53,7 @@ export async function runProgram([file, ...argv]: Argv, options: ProgramOptions)
     forceKillAfterDelay: false,
     stripFinalNewline: false,
     ...(options.input === undefined ? {} : { input: options.input }),
-    ...(options.uid === undefined ? {} : { uid: options.uid }),
-    ...(options.gid === undefined ? {} : { gid: options.gid }),
+    ...(options.runAs === undefined ? {} : { uid: options.runAs.uid, gid: options.runAs.gid }),
     // execa takes any descriptor; its types list the first few only.
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.descriptors ?? []).map((descriptor) => descriptor as 3)],
   });

@@ -32,7 +32,7 @@ const runAsOurselves = (path: string, env: Readonly<Record<string, string>>): Pr
 /** By its descriptor: root keeps its files where nobody else may go. */
 async function runAsNobody(path: string, env: Readonly<Record<string, string>>): Promise<ProgramResult> {
   const { uid, gid } = findUser('nobody') ?? { uid: NOBODY, gid: NOBODY };
-  const as = { env: { ...env, HOME: '/' }, timeoutMs: VERSION_TIMEOUT_MS, uid, gid };
+  const as = { env: { ...env, HOME: '/' }, timeoutMs: VERSION_TIMEOUT_MS, runAs: { uid, gid } };
   if (!existsSync('/proc/self/fd')) return await runProgram([path, '--version'], as);
   const file = await open(path, 'r');
   try {

@@ -21,7 +21,8 @@ export const run: RunCommand = async (context) => {
     identity, places, environment, apiUrl, edge,
     search: { given: cloudflared, own: places.paths.binary, path: environment['PATH'], env: childEnvironment({ env: environment, home: identity.home ?? places.baseDir }) },
     version: packageVersion(),
-    status: await whoServes(await context.client(), signal),
+    // A daemon that answers with an error does not serve either; who holds the lock tells the rest.
+    status: await whoServes(await context.client(), signal).catch(() => undefined),
     lockHolder: readLockHolder(places.paths.lock),
   });
   output.value({ checks });
