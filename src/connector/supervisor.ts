@@ -15,7 +15,7 @@ import { idOf, isOver, lifeOf, servesNot } from './machine.js';
 import { DEFAULT_POLICY } from './policy.js';
 import type { Policy } from './policy.js';
 import { Reporter } from './reporter.js';
-import { firstDifference } from './rule-comparison.js';
+import { firstDifference } from '../core/ingress.js';
 import { Wakeup } from './wakeup.js';
 
 export interface SupervisorPorts extends EffectPorts {

@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../../src/cli/commands.js';
-import { ERRORS } from '../../../src/core/errors.js';
+import { FAILURES } from '../../../src/connector/failures.js';
+import { ERRORS, type ErrorCode } from '../../../src/core/errors.js';
 import { RUN_OPTIONS } from '../../../src/daemon/options.js';
 
 const README = new URL('../../../README.md', import.meta.url);
@@ -13,6 +14,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 const SECTIONS: Readonly<Record<string, () => string>> = {
   commands: () => table(['command', 'does'], COMMANDS.map(({ name, args, summary }) => [`\`${[name, args].filter(Boolean).join(' ')}\``, summary])),
   options: () => table(['option', 'is'], Object.entries(RUN_OPTIONS).map(([name, { value, describe: text }]) => [`\`--${name} ${value}\``, text])),
+  failures: () => table(['code', 'meaning', 'recognised by', 'we', 'you'], Object.entries(FAILURES).map(([code, { recognisedBy, weDo }]) => [`\`${code}\``, ERRORS[code as ErrorCode].meaning, recognisedBy, weDo, ERRORS[code as ErrorCode].hint])),
   errors: () => table(['code', 'meaning', 'what to do', 'exit'], Object.entries(ERRORS).map(([code, { meaning, hint, exit }]) => [`\`${code}\``, meaning, hint, String(exit)])),
 };
 
