@@ -178,6 +178,8 @@ function sendError(response: ServerResponse, error: SupervisorError): void {
 
 /** Before there is a request to answer: written by hand, and the connection ends. */
 function endRaw(socket: Duplex, error: SupervisorError): void {
+  // Nobody listens any more: of a client that left meanwhile the failure would be one of this process.
+  socket.on('error', () => socket.destroy());
   if (!socket.writable) {
     socket.destroy();
     return;

@@ -91,6 +91,19 @@ describe('what a client can make the daemon hold', () => {
   });
 });
 
+test.each([['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: localhost\r\n\r\n'], ['no HTTP', 'hello\r\n\r\n'], ['headers without end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}`]])('whoever sends %s and leaves ends nothing but their connection', async (_name, bytes) => {
+  const { socketPath } = await serve({ readForwarding: () => Promise.resolve(FORWARDING) });
+  for (let count = 0; count < 300; count += 1) {
+    const client = await open(socketPath);
+    client.on('error', () => client.destroy());
+    client.write(bytes);
+    if (count % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
+    client.destroy();
+  }
+  // A fault in the server, which is in this process, would have failed the test.
+  expect((await exchange(socketPath, get('/v1/forwarding'))).status).toBe(200);
+});
+
 describe('logs', () => {
   test('of more than a reader may leave unread reach one who reads', { timeout: 60_000 }, async () => {
     const directory = tempDirectory();

@@ -20,7 +20,7 @@ import { makeBase } from '../state/base.js';
 /** What may stand where a file of ours should: a reader that waits for it waits for ever. */
 const OBSTACLES: Readonly<Record<string, (path: string) => void>> = {
   'a FIFO': (path) => void execFileSync('mkfifo', [path]),
-  'a directory': (path) => void mkdirSync(path),
+  'a directory': (path) => mkdirSync(path),
   'a directory that is not empty': (path) => void mkdirSync(join(path, 'x'), { recursive: true }),
   'a link to itself': (path) => symlinkSync(basename(path), path),
   'something endless': (path) => symlinkSync('/dev/zero', path),
@@ -74,7 +74,8 @@ describe.each(Object.entries(OBSTACLES))('%s', (_name, put) => {
     for (const path of files) replace(path);
     const { emit, all } = recordEvents();
     expect((await openRevisionStore(paths, emit)).current()).toEqual(revision);
-    expect(all.map(({ type, data }) => [type, 'file' in data && data.file]).toSorted()).toEqual(files.toSorted().map((file) => ['document.restored', file]));
+    expect(all.map(({ data }) => ('file' in data ? data.file : '')).toSorted()).toEqual(files.toSorted());
+    expect(new Set(all.map(({ type }) => type))).toEqual(new Set(['document.restored']));
   });
 
   test('in the place of a journal is set aside, and the others are recovered', async () => {
