@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../core/clock.js';
 import { ERRORS, SupervisorError, type ErrorCode } from '../../core/errors.js';
@@ -17,22 +17,23 @@ import { readRunFlags, toArguments } from '../run-flags.js';
 export const run: RunCommand = async (context) => {
   const gone = new AbortController();
   const signal = AbortSignal.any([context.signal, gone.signal]);
+  setMaxListeners(0, signal); // one for each command that is under way
   // Who reads is gone: then nobody is there to work for.
   process.stdout.on('error', () => gone.abort());
   const warn = (message: string): void => void process.stderr.write(`${message}\n`);
 
-  let places: Promise<Places> = context.places();
-  await places;
-  const bringUp = async (): Promise<void> => {
-    await startDaemon(context);
-    // Whoever starts it decides where it is.
-    places = createContext(context).places();
+  let known: Promise<Places> | undefined;
+  const places = (): Promise<Places> => (known ??= createContext(context).places());
+  const forget = (): void => {
+    known = undefined;
   };
+  // Whoever starts a daemon decides where it is.
+  const bringUp = (): Promise<void> => startDaemon(context).finally(forget);
   // The agent is the user that started us, whomever the daemon works for.
   const agentDir = agentDirectory(context.environment, findUid(process.geteuid?.() ?? 0)?.home);
   const onFailure = (message: string): void => warn(`The state files cannot be kept current in ${agentDir ?? ''}: ${message}`);
-  const mirror = agentDir === undefined ? NO_MIRROR : createMirror({ stateDir: async () => (await places).stateDir, agentDir, onFailure });
-  const link = new DaemonLink({ socketPath: async () => (await places).socket, bringUp, clock: systemClock, signal });
+  const mirror = agentDir === undefined ? NO_MIRROR : createMirror({ stateDir: async () => (await places()).stateDir, agentDir, onFailure });
+  const link = new DaemonLink({ socketPath: async () => (await places()).socket, bringUp, clock: systemClock, signal });
   await runBridge({ input: readInput(signal), write: writeEvent, follow: context.options.flag('follow'), link, mirror, clock: systemClock, signal, warn });
   return 0;
 };

@@ -35,12 +35,19 @@ export class DaemonLink {
 
   /** Lines that the daemon sends for this command; sent after the one before was taken in, so that their order holds. */
   async open(message: JsonObject, connection?: AbortSignal): Promise<AsyncGenerator<PortacodeEvent, void, undefined>> {
-    const { socketPath } = this.#options;
     const signal = connection === undefined ? this.#options.signal : AbortSignal.any([this.#options.signal, connection]);
-    const send = async () => sendRequest({ socketPath: await socketPath(), method: 'POST', path: '/v1/portacode', body: message, signal, timeoutMs: HEAD_TIMEOUT_MS });
+    const send = async () => sendRequest({ socketPath: await this.#locate(), method: 'POST', path: '/v1/portacode', body: message, signal, timeoutMs: HEAD_TIMEOUT_MS });
     const opening = this.#opening.then(send, send);
     this.#opening = opening.catch(() => undefined); // told to who sent it
     return readEvents((await opening).body);
+  }
+
+  async #locate(): Promise<string> {
+    try {
+      return await this.#options.socketPath();
+    } catch (error) {
+      throw new SupervisorError('DAEMON_UNREACHABLE', toSupervisorError(error).message, { cause: error });
+    }
   }
 
   /** One start at a time, for all who need it. */

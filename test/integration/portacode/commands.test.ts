@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { PortacodeEvent } from '../../../src/portacode/events.js';
-import { createPortacodeRig, eventually, EXPOSED, isRoot, type PortacodeRig } from './portacode-rig.js';
+import { ANY_NUMBER, ANY_TEXT, containing, createPortacodeRig, eventually, EXPOSED, isRoot, matching, type PortacodeRig } from './portacode-rig.js';
 
 const PYTHON_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/;
 const NOT_YET = 'Cloudflare tunnel is not configured yet.';
@@ -50,17 +50,17 @@ describe('setup_cloudflare_tunnel', () => {
     const login = new Promise<void>((resolve) => (loggedIn = resolve));
     const first = rig.send(command, ({ event }) => event === 'cloudflare_tunnel_login' && loggedIn());
     await login;
-    await eventually(() => rig.stateIfThere('tunnel')).toMatchObject({ configured: false, login_url: expect.stringContaining('argotunnel') });
+    await eventually(() => rig.stateIfThere('tunnel')).toMatchObject({ configured: false, login_url: containing('argotunnel') });
     const second = rig.send(command);
     await rig.authorise();
     const events = await first;
     expect(events).toEqual([
-      { event: 'cloudflare_tunnel_login', status: 'pending', login_url: expect.stringMatching(/^https:\/\/dash\.cloudflare\.com\/argotunnel\?/), message: 'Open the login URL to authorize Cloudflare for this domain.', expires_at: expect.stringMatching(PYTHON_TIME), request_id: 's1' },
+      { event: 'cloudflare_tunnel_login', status: 'pending', login_url: matching(/^https:\/\/dash\.cloudflare\.com\/argotunnel\?/), message: 'Open the login URL to authorize Cloudflare for this domain.', expires_at: matching(PYTHON_TIME), request_id: 's1' },
       { event: 'cloudflare_tunnel_configured', success: true, message: 'Cloudflare tunnel ready for example.com.', cloudflare_tunnel: rig.readState('tunnel'), warnings: [], request_id: 's1' },
     ]);
     expect(rig.readState('tunnel')).toMatchObject({
       connected: true, configured: true, domain: 'example.com', tunnel_name: 'portacode-proxmox-6', tunnel_existed: false, token_file: null, service_installed: false,
-      config_path: join(rig.baseDir, 'config.yml'), cert_path: join(rig.baseDir, 'cert.pem'), cloudflared_version: expect.stringMatching(/^cloudflared version \S+ \(built /), updated_at: expect.stringMatching(PYTHON_TIME),
+      config_path: join(rig.baseDir, 'config.yml'), cert_path: join(rig.baseDir, 'cert.pem'), cloudflared_version: matching(/^cloudflared version \S+ \(built /), updated_at: matching(PYTHON_TIME),
     });
     expect(rig.readState('tunnel')).not.toHaveProperty('login_url');
     expect(await second).toEqual(events);
@@ -160,7 +160,7 @@ describe('configure_cloudflare_forwarding', () => {
     await rig.ask({ cmd: 'configure_cloudflare_forwarding', device_id: '6', rules: [{ hostname: 'a.example.com', destination: 'http://127.0.0.1:1' }] });
     await rig.client.addRule({ hostname: 'b.example.com', destination: 'http://127.0.0.1:2' });
     expect(await changed.seen).toEqual([{
-      event: 'cloudflare_forwarding_changed', success: true, message: 'Cloudflare ingress configured for 2 rule(s).', reason: 'user', device_id: '6', seq: expect.any(Number), warnings: [],
+      event: 'cloudflare_forwarding_changed', success: true, message: 'Cloudflare ingress configured for 2 rule(s).', reason: 'user', device_id: '6', seq: ANY_NUMBER, warnings: [],
       updated_at: rig.readState('forwarding')['updated_at'],
       rules: ['a', 'b'].map((name, index) => ({ hostname: `${name}.example.com`, destination: `http://127.0.0.1:${index + 1}`, status: 'live', dns: 'created' })),
     }]);
@@ -170,7 +170,7 @@ describe('configure_cloudflare_forwarding', () => {
     for (const { pid } of rig.connectors()) process.kill(pid, 'SIGKILL');
     const states = await down.seen;
     expect(states.map(({ event }) => event).every((event) => event === 'cloudflare_connector_state')).toBe(true);
-    expect(states.find(({ error_code: code }) => code === 'CONNECTOR_CRASHED')).toMatchObject({ since: expect.stringMatching(PYTHON_TIME), message: expect.stringContaining('The connector ended by itself') });
+    expect(states.find(({ error_code: code }) => code === 'CONNECTOR_CRASHED')).toMatchObject({ since: matching(PYTHON_TIME), message: containing('The connector ended by itself') });
     expect(states.at(-1)).toMatchObject({ state: 'ready', error_code: null });
   });
 });
@@ -200,7 +200,7 @@ describe.skipIf(!isRoot)('configure_proxmox_container_expose_ports (pct runs as 
     expect(rig.pct.calls()).toEqual([
       ['exec', '141', '--', 'mkdir', '-p', '/etc/portacode'],
       ['exec', '141', '--', 'chown', 'root:root', '/etc/portacode'],
-      ['push', '141', expect.any(String), `${EXPOSED}.new`],
+      ['push', '141', ANY_TEXT, `${EXPOSED}.new`],
       ['exec', '141', '--', 'chown', 'root:root', `${EXPOSED}.new`],
       ['exec', '141', '--', 'chmod', '644', `${EXPOSED}.new`],
       ['exec', '141', '--', 'mv', '-f', `${EXPOSED}.new`, EXPOSED],
@@ -225,7 +225,7 @@ describe.skipIf(!isRoot)('configure_proxmox_container_expose_ports (pct runs as 
     const before = rig.pct.read(141, EXPOSED);
     for (const word of ['push', 'mkdir', 'mv']) {
       rig.pct.failOn(word);
-      expect(await expose(rig, [8000])).toMatchObject({ event: 'error', error_code: 'CONTAINER_NOT_TOLD', message: expect.stringContaining('CT 141 not running') });
+      expect(await expose(rig, [8000])).toMatchObject({ event: 'error', error_code: 'CONTAINER_NOT_TOLD', message: containing('CT 141 not running') });
       expect([rig.pct.read(141, EXPOSED), rig.readState('forwarding')['rules']]).toEqual([before, [expect.objectContaining({ destination: 'http://[598]:3001' })]]);
     }
     rig.pct.failOn('*');
@@ -246,7 +246,7 @@ describe.skipIf(!isRoot)('configure_proxmox_container_expose_ports (pct runs as 
     await expose(rig, [3001]);
     const before = rig.pct.read(141, EXPOSED);
     rig.addRecord({ type: 'A', name: '598-8000.example.com', content: '192.0.2.1' });
-    expect(await expose(rig, [3001, 8000])).toMatchObject({ event: 'error', error_code: 'DNS_CONFLICT', message: expect.stringContaining('598-8000.example.com') });
+    expect(await expose(rig, [3001, 8000])).toMatchObject({ event: 'error', error_code: 'DNS_CONFLICT', message: containing('598-8000.example.com') });
     expect(rig.pct.read(141, EXPOSED)).toBe(before);
     expect(await expose(rig, [3001, 8000], { takeover: true })).toMatchObject({ success: true, rules: [{ dns: 'created' }, { dns: 'taken-over' }] });
   });
@@ -259,7 +259,7 @@ describe.skipIf(!isRoot)('configure_proxmox_container_expose_ports (pct runs as 
     await rig.connect();
     rig.addContainer(141, '598');
     expect(await rig.ask({ cmd: 'set_container_forwarding_rules', container_device_id: 598, container_rules: [{ subdomain: '598', port: 3001, protocol: 'http' }, { subdomain: '1_598', port: 3001 }] })).toMatchObject({
-      event: 'container_forwarding_rules_set', device_id: '598', domain: 'example.com', rules: [{ hostname: '598.example.com' }], exposed_ports: [{ port: 3001, protocol: 'http', hostname: '598.example.com', url: 'https://598.example.com' }], updated_at: expect.stringMatching(PYTHON_TIME),
+      event: 'container_forwarding_rules_set', device_id: '598', domain: 'example.com', rules: [{ hostname: '598.example.com' }], exposed_ports: [{ port: 3001, protocol: 'http', hostname: '598.example.com', url: 'https://598.example.com' }], updated_at: matching(PYTHON_TIME),
     });
     expect(await rig.ask({ cmd: 'reconcile_container_forwarding_ip', container_device_id: 598, lease_attempts: 1 })).toMatchObject({ event: 'container_forwarding_ip_reconciled', success: true, changed: false, device_id: '598' });
     expect(await rig.ask({ cmd: 'reconcile_container_forwarding_ip', container_device_id: '' })).toMatchObject({ changed: false });

@@ -47,6 +47,12 @@ export interface Pct {
   failOn(word: string | undefined): void;
 }
 
+/** Matchers, which vitest types as anything at all. */
+export const containing = (part: string): unknown => expect.stringContaining(part) as unknown;
+export const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern) as unknown;
+export const ANY_TEXT: unknown = expect.any(String);
+export const ANY_NUMBER: unknown = expect.any(Number);
+
 /** What is true soon, as far as nobody says when. */
 export const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 15_000, interval: 20 });
 

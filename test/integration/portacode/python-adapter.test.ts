@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createPortacodeRig, isRoot, type PortacodeRig } from './portacode-rig.js';
+import { ANY_TEXT, createPortacodeRig, isRoot, type PortacodeRig } from './portacode-rig.js';
 
 const README = new URL('../../../README.md', import.meta.url);
 const DRIVER = fileURLToPath(new URL('../../fixtures/portacode/drive_adapter.py', import.meta.url));
@@ -54,7 +54,7 @@ function checkCommands(rig: PortacodeRig, steps: readonly Step[]): void {
   expect(named(steps, 'expose')?.result).toMatchObject({ event: 'proxmox_container_expose_ports_configured', exposed_ports: [{ hostname: '598.example.com' }] });
   const exposed = { port: 8000, protocol: 'https', hostname: '598.example.com', url: 'https://598.example.com' };
   expect(named(steps, 'container-rules')?.result).toEqual({
-    device_id: '598', domain: 'example.com', updated_at: expect.any(String), exposed_ports: [exposed], rules: [expect.objectContaining({ hostname: '598.example.com', destination: 'https://[598]:8000' })],
+    device_id: '598', domain: 'example.com', updated_at: ANY_TEXT, exposed_ports: [exposed], rules: [expect.objectContaining({ hostname: '598.example.com', destination: 'https://[598]:8000' })],
   });
   expect(named(steps, 'reconcile')?.result).toBe(false);
   expect(named(steps, 'remove')?.result).toMatchObject({ rules: [], exposed_ports: [] });
