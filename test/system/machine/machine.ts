@@ -48,7 +48,7 @@ export interface Outcome {
 
 /** Of processes in the machine, by pids as this side sees them. */
 export interface MachineProcess extends ProcessEntry {
-  /** As the machine sees it. */
+  /** As the innermost of the machine's namespaces sees it. */
   readonly innerPid: number;
 }
 
@@ -117,9 +117,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     },
     run, must, spawn: start,
     sh: async (text, runOptions) => await must(['/bin/sh', '-c', text], runOptions),
-    processes: (accept = () => true) => listProcesses(accept).flatMap((entry) => {
-      const pidNamespace = readlinkSync(`/proc/${init}/ns/pid`);
-      const innerPid = innerPidOf(entry.pid, pidNamespace);
+    processes: (accept = () => true) => processesOf(init).filter(accept).flatMap((entry) => {
+      const innerPid = innerPidOf(entry.pid);
       return innerPid === undefined ? [] : [{ ...entry, innerPid }];
     }),
     read: (path) => readFileSync(join(root(), path), 'utf8'),
@@ -168,11 +167,26 @@ function uidOf(root: string, user: string): number {
   return Number(uid);
 }
 
-function innerPidOf(pid: number, pidNamespace: string): number | undefined {
+/** Those in the same namespace, and what they started in namespaces below it. */
+function processesOf(init: number): readonly ProcessEntry[] {
+  const all = listProcesses();
+  const namespace = namespaceOf(init);
+  const found = all.filter(({ pid }) => namespaceOf(pid) === namespace);
+  for (const parent of found) found.push(...all.filter((entry) => entry.ppid === parent.pid && !found.includes(entry)));
+  return found;
+}
+
+function namespaceOf(pid: number): string | undefined {
   try {
-    if (readlinkSync(`/proc/${pid}/ns/pid`) !== pidNamespace) return undefined;
-    const pids = /^NSpid:\s+(.+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]?.split(/\s+/);
-    return Number(pids?.at(-1));
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined; // It has just ended.
+  }
+}
+
+function innerPidOf(pid: number): number | undefined {
+  try {
+    return Number(/^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
   } catch {
     return undefined; // It has just ended.
   }
