@@ -132,6 +132,16 @@ export const ANSWERS = {
     seq: z.number().int(),
   }),
   cancelSetup: z.strictObject({ cancelled: z.boolean(), setup }),
+  importTunnel: z.strictObject({
+    /** `unchanged`: it is run here already, with all these rules. */
+    outcome: z.enum(['imported', 'unchanged']),
+    tunnel: z.strictObject({ id: z.string(), name: z.string(), domain: z.string() }),
+    revision: z.number().int(),
+    rules: z.array(ruleView),
+    /** Whether records are made and removed with the rules: that takes a certificate. */
+    dns: z.enum(['managed', 'unmanaged']),
+    warnings: z.array(warning),
+  }),
   readForwarding: z.strictObject({
     /** Also the ETag. 0: nothing was ever published. */
     revision: z.number().int(),

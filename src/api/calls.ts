@@ -17,6 +17,7 @@ export const CALLS = {
   logs: { method: 'GET', path: '/v1/logs', answers: 'stream' },
   startSetup: { method: 'POST', path: '/v1/setup', answers: 'json' },
   cancelSetup: { method: 'DELETE', path: '/v1/setup', answers: 'json' },
+  importTunnel: { method: 'POST', path: '/v1/import', answers: 'json' },
   readForwarding: { method: 'GET', path: '/v1/forwarding', answers: 'json' },
   replaceForwarding: { method: 'PUT', path: '/v1/forwarding', answers: 'json' },
   addRule: { method: 'POST', path: '/v1/forwarding/rules', answers: 'json' },

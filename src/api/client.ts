@@ -39,6 +39,8 @@ export interface SupervisorClient {
   /** Answers at once; events after `seq` of the answer tell how it goes on. */
   startSetup(request?: RequestOf<'startSetup'>, options?: CallOptions): Promise<AnswerOf<'startSetup'>>;
   cancelSetup(options?: CallOptions): Promise<AnswerOf<'cancelSetup'>>;
+  /** Answers when a connector of ours serves the tunnel; those of others are not touched. */
+  importTunnel(request: RequestOf<'importTunnel'>, options?: CallOptions): Promise<AnswerOf<'importTunnel'>>;
   /** A snapshot, then what happens; reconnects by itself where it is told to. Ends when the signal is aborted. */
   events(options?: FollowOptions): AsyncGenerator<EventLine, void, undefined>;
   logs(request?: RequestOf<'logs'>, options?: CallOptions): AsyncGenerator<AnswerOf<'logs'>, void, undefined>;
@@ -102,6 +104,7 @@ export function createClient(settings: ClientOptions): SupervisorClient {
     addRule: (request, options) => json('addRule', request, options),
     removeRule: (request, options) => json('removeRule', request, options),
     startSetup: (request, options) => json('startSetup', request, options),
+    importTunnel: (request, options) => json('importTunnel', request, options),
     cancelSetup: (options) => json('cancelSetup', {}, options),
     events: (options = {}) => followEvents((since, signal) => lines('events', since === undefined ? {} : { since }, { signal }), options),
     logs: (request = {}, options = {}) => lines('logs', request, options),

@@ -68,6 +68,21 @@ export const REQUESTS = {
     domain: z.string().min(1).max(253).exactOptional(),
   }),
   cancelSetup: z.strictObject({}),
+  importTunnel: z.strictObject({
+    /** By id; by its name alone only with a certificate to ask with. */
+    tunnel: z.strictObject({ id: z.uuid().exactOptional(), name: z.string().min(1).max(100).exactOptional() }).refine(({ id, name }) => id !== undefined || name !== undefined, 'must have an id or a name'),
+    /** The content of `<tunnel id>.json`; fetched with the certificate where it is not given. */
+    credentials: z.string().min(1).max(65_536).exactOptional(),
+    /** The content of an origin certificate of its account; without one its DNS records are not managed. */
+    cert: z.string().min(1).max(65_536).exactOptional(),
+    domain: z.string().min(1).max(253).exactOptional(),
+    /** Used only where nobody says for sure which domain it is. */
+    likelyDomain: z.string().min(1).max(253).exactOptional(),
+    rules: z.array(forwardingRule).max(20_000),
+    /** Of this machine, that run it now: by the id that each has, and how many more whose id is not known. */
+    connectors: z.strictObject({ ids: z.array(z.string().max(100)).max(1_000), others: z.number().int().min(0).max(1_000) }).exactOptional(),
+    takeover: z.boolean().exactOptional(),
+  }),
   readForwarding: z.strictObject({}),
   replaceForwarding: z.strictObject({ rules: z.array(forwardingRule).max(20_000), ...changeFields }),
   addRule: z.strictObject({

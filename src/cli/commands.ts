@@ -142,6 +142,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/upgrade.js'),
   },
   {
+    name: 'import',
+    summary: 'say what runs a tunnel here already; take it over without a gap (--apply), and then stop the old one (--retire-old)',
+    options: [
+      { flags: '--apply', describe: 'take tunnel, credentials and rules over; the old connector serves on beside ours' },
+      { flags: '--retire-old', describe: 'stop the old connector and keep it from coming back; nothing of it is deleted' },
+      { flags: '--tunnel <name|id>', describe: 'which one, where there are several' },
+      { flags: '--host <name...>', describe: 'names that have no rule of their own, and that the last rule leads somewhere' },
+      { flags: '--skip <rule...>', describe: 'rules that may be left out, by number or name' },
+      { flags: '--domain <domain>', describe: 'the domain, where nothing says which' },
+      { flags: '--without-certificate', describe: 'leave DNS alone, though there is a certificate' },
+      TAKEOVER,
+    ],
+    load: () => import('./commands/import.js'),
+  },
+  {
     name: 'service install',
     summary: 'keep the daemon by the init system (systemd, OpenRC): write the unit, start it, also at boot',
     options: [SCOPE, DRY_RUN],

@@ -41,6 +41,7 @@ export function createOpenAccount(connect: Connect): OpenAccount {
         return zone ?? (await client.zones.list(signal)).find(({ id }) => id === certificate.zoneId);
       },
       findTunnel: async (name, signal) => (await tunnels.list(name, signal))[0],
+      readTunnel: (tunnelId, signal) => tunnels.get(tunnelId, signal),
       createTunnel: (name, secret, signal) => tunnels.create(name, secret, signal),
       fetchCredentials: (tunnelId, signal) => tunnels.fetchCredentials(tunnelId, signal),
       listConnectors: (tunnelId, signal) => tunnels.listConnectors(tunnelId, signal),

@@ -30,6 +30,9 @@ export const tunnelSchema = z.object({
   id: z.uuid().toLowerCase(),
   name: z.string(),
   deleted_at: nullable(z.string()),
+  /** Where its rules are kept: `cloudflare` or `local`. Older answers have only the flag. */
+  config_src: nullable(z.string()),
+  remote_config: nullable(z.boolean()),
 });
 
 /** One connector and its connections. */

@@ -9,6 +9,8 @@ export interface TunnelSummary {
   /** UUID, lower case. */
   readonly id: string;
   readonly name: string;
+  /** Its rules are kept at Cloudflare, and sent to its connectors. */
+  readonly remote: boolean;
 }
 
 export interface ConnectorSummary {
@@ -48,7 +50,7 @@ export function createTunnelsApi(sender: Sender, accountId: string): TunnelsApi 
         const body = { name, tunnel_secret: secret.reveal() };
         const envelope = await sender.send({ method: 'POST', path: base, body, doing, secrets: [secret], once: true }, signal);
         const { tunnelSchema } = await import('./schemas.js');
-        return { kind: 'created', tunnel: await sender.read(tunnelSchema, envelope.result, doing) };
+        return { kind: 'created', tunnel: toSummary(await sender.read(tunnelSchema, envelope.result, doing)) };
       } catch (thrown) {
         if (!(thrown instanceof CloudflareError) || signal.aborted) throw refuseToken(thrown);
         if (thrown.status === 409 || thrown.apiCodes.includes(NAME_TAKEN)) return { kind: 'name-taken' };
@@ -61,7 +63,7 @@ export function createTunnelsApi(sender: Sender, accountId: string): TunnelsApi 
       const request = { path: base, query: { name, is_deleted: 'false' }, perPage: 50, schema: tunnelSchema, doing: `Looking for tunnel ${name}` };
       const tunnels = await guard(() => readAllPages(sender, request, signal));
       // `name` may match more than was asked, and an old server may list the deleted.
-      return tunnels.filter((tunnel) => tunnel.name === name && isAlive(tunnel));
+      return tunnels.filter((tunnel) => tunnel.name === name && isAlive(tunnel)).map(toSummary);
     },
     async get(tunnelId, signal) {
       const doing = `Reading tunnel ${tunnelId}`;
@@ -69,7 +71,7 @@ export function createTunnelsApi(sender: Sender, accountId: string): TunnelsApi 
       if (envelope === undefined) return undefined;
       const { tunnelSchema } = await import('./schemas.js');
       const tunnel = await sender.read(tunnelSchema, envelope.result, doing);
-      return isAlive(tunnel) ? tunnel : undefined;
+      return isAlive(tunnel) ? toSummary(tunnel) : undefined;
     },
     async delete(tunnelId, { cascade }, signal) {
       const path = `${pathOf(tunnelId)}${cascade ? '?cascade=true' : ''}`;
@@ -94,6 +96,11 @@ export function createTunnelsApi(sender: Sender, accountId: string): TunnelsApi 
     },
   };
 }
+
+const toSummary = ({ id, name, config_src: source, remote_config: isRemote }: { readonly id: string; readonly name: string; readonly config_src: string | undefined; readonly remote_config: boolean | undefined }): TunnelSummary => ({
+  id, name,
+  remote: source === 'cloudflare' || (source === undefined && isRemote === true),
+});
 
 /** `tunnel with name already exists`. */
 const NAME_TAKEN = 1013;

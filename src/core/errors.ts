@@ -91,6 +91,11 @@ export const ERRORS = {
   ORIGIN_CERT_REFUSED: person('Cloudflare does not accept the token of the certificate.', 'Run `setup` to log in again.', 502),
   ZONE_FORBIDDEN: person('The certificate does not let us read its zone.', 'Run `setup` to log in again, and choose the zone.', 502),
   TUNNEL_IN_USE: conflict('A tunnel of this name has connectors that are not ours.', 'Choose another --name, or join it with --join.'),
+  TUNNEL_UNKNOWN: input('There is no tunnel here that could be taken over, or none of this name or id.', 'See what `import` finds; `setup` connects a domain anew.', 404),
+  TUNNEL_AMBIGUOUS: conflict('There are several tunnels here that could be taken over.', 'Name one with --tunnel.'),
+  TUNNEL_REMOTE: person('The rules of this tunnel are managed at Cloudflare, so that a connector here has no say in them.', 'Connect the domain with `setup`, publish the names with `forward add --takeover`, and then stop the old connector.'),
+  TUNNEL_CONNECTED: conflict('This machine is connected through another tunnel already.', 'Take that one off with `disconnect` first, or add its names with `forward add`.'),
+  IMPORT_INCOMPLETE: conflict('Not everything that the tunnel serves can be served here; nothing was changed.', 'Put right what the problems name, or leave rules out with --skip: requests for them that reach our connector get 404.'),
   TUNNEL_FAILED: failed('The tunnel could not be created or read.', 'Look at the message; run `setup` again.', 502),
 
   // Cloudflare

@@ -6,6 +6,7 @@ export interface TunnelIdentity {
   readonly id: string;
   readonly name: string;
   readonly accountId: string;
+  /** Empty where it was taken over without a certificate: DNS records are not managed then. */
   readonly zoneId: string;
   /** The zone's name: the domain that rules live in. */
   readonly domain: string;

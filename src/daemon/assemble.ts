@@ -6,6 +6,7 @@ import { readProcess } from '../host/process-table.js';
 import { machineTag } from '../host/machine-id.js';
 import { removeDurably } from '../host/atomic-file.js';
 import { Secret } from '../core/secret.js';
+import { bringRules } from '../forwarding/rules-edit.js';
 import { createWriter, type ForwardingWriter } from '../forwarding/writer.js';
 import type { DevicePublishing } from '../devices/ports.js';
 import type { DisconnectPorts, Publish } from '../setup/ports.js';
@@ -97,8 +98,9 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
     random,
   );
 
-  const publish: Publish = async ({ change, tunnel, takeover }, signal) => {
-    const { revision, warnings } = await writer.submit({ kind: 'publish', setup: change, tunnel }, { reason: 'setup', takeover, signal });
+  const publish: Publish = async ({ change, tunnel, takeover, rules }, signal) => {
+    const brought = rules === undefined ? {} : { edit: bringRules(rules, { keepStored: state.tunnel()?.id === tunnel.id }) };
+    const { revision, warnings } = await writer.submit({ kind: 'publish', setup: change, tunnel, ...brought }, { reason: 'setup', takeover, signal });
     return { revision, warnings, setAside: state.revisions.current()?.setAside ?? [] };
   };
   const setup = createSetupSession({

@@ -16,6 +16,7 @@ import type { OpenAccount } from '../setup/ports.js';
 import { readCredentials } from '../state/credentials-file.js';
 import type { State } from './open-state.js';
 import type { ProcessContext } from './process-context.js';
+import { withUnmanagedZones } from './unmanaged-dns.js';
 
 export interface CloudflareParts {
   readonly openAccount: OpenAccount;
@@ -74,7 +75,7 @@ export function createCloudflareParts(context: ProcessContext, state: State, emi
 
   return {
     openAccount,
-    dns: createDnsRecords({ ledger: state.ledger, openZone, emit, clock, budget }),
+    dns: withUnmanagedZones(createDnsRecords({ ledger: state.ledger, openZone, emit, clock, budget }), { tunnel: state.tunnel, current: () => state.revisions.current() }),
     fetchCredentials,
     inspectTunnel: async (tunnelId) => {
       if ((await state.readCertificate()) === undefined) return 'unknown';

@@ -10,6 +10,7 @@ import type { SetupParameters } from '../setup/parameters.js';
 import type { CallContext, Handlers } from './calls.js';
 import type { Parts } from './assemble.js';
 import type { EventLog } from './event-log.js';
+import { importTunnel } from './import-tunnel.js';
 import { renderMetrics } from './metrics.js';
 import type { State } from './open-state.js';
 import type { PortacodePart } from './portacode-parts.js';
@@ -62,6 +63,11 @@ export function createHandlers(given: HandlerParts): Handlers {
       return { setup: joined ? now : { ...now, state: 'running', loginUrl: null, expiresAt: null, message: null }, joined, seq };
     },
     cancelSetup: async () => ({ cancelled: await setup.cancel(), setup: setup.status() }),
+
+    importTunnel: async (request) => {
+      await settleBefore(given.recovery, context);
+      return importTunnel(request, { setup, state, views: () => status().rules });
+    },
 
     readForwarding: () => {
       const current = state.revisions.current();

@@ -4,6 +4,7 @@ import type { Attention, ConnectorStatus, RuleView, SetupStatus, Status } from '
 import type { LedgerEntry } from '../core/dns.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
 import { viewRules } from '../forwarding/views.js';
+import { NO_ZONE } from '../setup/no-zone.js';
 import { toAttention } from './attention.js';
 
 /** What the status is a view of. */
@@ -46,11 +47,15 @@ function whatIsMissing({ tunnel, current, setup, ledger }: Observed): readonly A
   const setAside = current?.setAside.map(({ hostname }) => hostname) ?? [];
   const owed = ledger.filter(({ removalOwed }) => removalOwed).map(({ hostname }) => hostname);
   return [
+    ...(tunnel.zoneId === NO_ZONE ? [UNMANAGED] : []),
     ...about(unresolved, (names) => ({ code: 'DEVICE_UNRESOLVED', message: `The devices of ${names} have no address: these names answer 503.` }), 'Start the device; the address is taken over by itself.'),
     ...about(setAside, (names) => ({ code: 'RULE_OUTSIDE_ZONE', message: `${names} are not in ${tunnel.domain}: these rules are kept, and not published.` }), 'Remove them, or run `setup` for their zone.'),
     ...about(owed, (names) => ({ code: 'DNS_REMOVAL_OWED', message: `The DNS records of ${names} could not be removed yet.` }), 'It is tried again by itself; `setup` renews a certificate that Cloudflare does not accept any more.'),
   ];
 }
+
+/** A tunnel that was taken over without a certificate. */
+const UNMANAGED: Attention = { code: 'DNS_UNMANAGED', message: 'There is no certificate to manage DNS with: records of names are neither made nor removed.', hint: 'Run `setup` to log in, or make the records by hand.' };
 
 const SHOWN_NAMES = 5;
 

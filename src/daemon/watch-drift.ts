@@ -4,6 +4,7 @@ import { withDeadline } from '../core/deadline.js';
 import { toSupervisorError } from '../core/errors.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
 import type { Logger } from '../host/logging.js';
+import { NO_ZONE } from '../setup/no-zone.js';
 
 export interface DriftParts {
   readonly dns: Pick<CloudflareDnsRecords, 'checkDrift'>;
@@ -29,8 +30,8 @@ export async function watchDrift(parts: DriftParts, signal: AbortSignal): Promis
 
 async function checkOnce({ dns, tunnel, onChecked, clock, logger }: DriftParts, signal: AbortSignal): Promise<void> {
   const identity = tunnel();
-  // A machine that joined looks after nobody's records.
-  if (identity === undefined || identity.joined) return;
+  // A machine that joined looks after nobody's records, and one without a certificate cannot.
+  if (identity === undefined || identity.joined || identity.zoneId === NO_ZONE) return;
   try {
     const report = await withDeadline(clock, CHECK_TIMEOUT_MS, signal, (limited) => dns.checkDrift(identity.zoneId, limited));
     logger.debug({ drifted: report.drifted.length, owed: report.owed.length, readable: report.readable }, 'DNS records were checked');

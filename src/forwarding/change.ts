@@ -22,7 +22,7 @@ export type ChangeRequest =
   /** The rules of an earlier revision; by default of the one before the current. */
   | { readonly kind: 'rollback'; readonly revision?: number }
   /** A setup: the stored rules on the tunnel that `TunnelArtifacts.install(setup)` puts in place. */
-  | { readonly kind: 'publish'; readonly setup: string; readonly tunnel: TunnelIdentity };
+  | { readonly kind: 'publish'; readonly setup: string; readonly tunnel: TunnelIdentity; /** Of what others published on it: what it gives that was not stored must be right in all. */ readonly edit?: RulesEdit };
 
 export interface ChangeOptions {
   /** For events and the revision: `user`, `setup`, `rollback`, `device`, `copy-edited`, `portacode`, `recovery`. */

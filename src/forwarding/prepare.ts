@@ -9,7 +9,7 @@ import { planChange, type Plan } from './plan.js';
 import { renderConfig } from './render.js';
 import { resolveRules } from './resolve.js';
 import { makeRevision, type RevisionContent } from './revision-content.js';
-import { replaceRules, storedRules, type StoredRules } from './rules-edit.js';
+import { replaceRules, storedRules, type RulesEdit, type StoredRules } from './rules-edit.js';
 import { validateRules, type ValidatedRules, type ValidateOptions } from './validate.js';
 
 /** All of an apply that changes nothing: from the request to the plan. */
@@ -64,10 +64,19 @@ interface Validated {
 async function validateRequest(request: ChangeRequest, current: Revision | undefined, tunnel: TunnelIdentity, ports: ApplyPorts): Promise<Validated> {
   const stored = current === undefined && ports.inherited !== undefined ? await ports.inherited() : storedRules(current);
   const zone = tunnel.domain;
+  if (request.kind === 'publish' && request.edit !== undefined) return validateBrought(request.edit, storedRules(current), { zone, fileExists: ports.fileExists });
   if (request.kind === 'edit' || request.kind === 'replace') return validateAsked(request, stored, { zone, fileExists: ports.fileExists });
   const { rules, setAside } = request.kind === 'rollback' ? storedRules(await findRevision(request.revision, current, ports)) : stored;
   // What was stored once is not refused for having been stored: the zone may have changed, a file may be gone.
   const validated = await validateRules([...rules, ...setAside], { zone, outsideZone: 'set-aside', maxRules: Number.POSITIVE_INFINITY });
+  return { validated, setAside: validated.setAside };
+}
+
+/** What was brought has to be right in all; what was stored before may have got outside of the zone. */
+async function validateBrought(edit: RulesEdit, stored: StoredRules, { zone, fileExists }: Required<Pick<ValidateOptions, 'zone' | 'fileExists'>>): Promise<Validated> {
+  const edited = edit(stored);
+  const known = [...stored.rules, ...stored.setAside];
+  const validated = await validateRules([...edited.rules, ...edited.setAside], { zone, outsideZone: 'refuse', stored, setAside: known, fileExists });
   return { validated, setAside: validated.setAside };
 }
 

@@ -59,6 +59,20 @@ export const removeRule =
   };
 
 /**
+ * Adds rules that somebody else had published. One with the name and path of a stored one takes its place, or goes where
+ * `keepStored` says so.
+ */
+export const bringRules =
+  (brought: readonly ForwardingRule[], { keepStored }: { readonly keepStored: boolean }): ((stored: StoredRules) => StoredRules) =>
+  ({ rules, setAside }) => {
+    const known = new Set([...rules, ...setAside].map(storedKey));
+    const added = keepStored ? brought.filter((rule) => !known.has(askedKey(rule))) : brought;
+    const replaced = new Set(added.map(askedKey));
+    const isOther = (stored: ForwardingRule): boolean => !replaced.has(storedKey(stored));
+    return { rules: [...rules.filter(isOther), ...added], setAside: setAside.filter(isOther) };
+  };
+
+/**
  * These rules instead of all stored ones. A rule that is set aside may stand in the list and stays set aside; one that
  * does not goes, unless `keepSetAside`.
  */

@@ -32,6 +32,7 @@ export function chooseTunnel(facts: TunnelFacts): TunnelChoice {
     if (!facts.join) return { kind: 'create' };
     return { kind: 'refuse', code: 'TUNNEL_FAILED', message: `There is no tunnel named ${quote(name)} to join.`, hint: 'Name the tunnel with --name, or leave --join out to create it.' };
   }
+  if (existing.remote) return { kind: 'refuse', code: 'TUNNEL_REMOTE', message: `The rules of the tunnel ${quote(name)} are managed at Cloudflare.`, hint: 'Choose another --name: a connector here has no say in these rules.' };
   const isInstalled = installed?.id === existing.id;
   const madeByUs = facts.hasOurSecret || (isInstalled && installed.madeByUs);
   // Whoever joined stays joined: what others rely on is not ours to delete after a second login either.

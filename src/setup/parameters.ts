@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Warning } from '../core/dns.js';
 import type { ForwardingRule } from '../core/rule.js';
 import type { Secret } from '../core/secret.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
+import type { Adoption } from './ports.js';
 
 export const DEFAULT_LOGIN_TIMEOUT_MS = 600_000;
 
@@ -19,10 +21,11 @@ export interface SetupParameters {
   readonly domain?: string;
   /** Replace DNS records that are not ours, where the stored rules meet some in the new zone. */
   readonly takeover?: boolean;
+  readonly adoption?: Adoption;
 }
 
-/** What the journal keeps of the parameters: no secret; a certificate brought by hand is in the staging directory. */
-export type JournalledParameters = Omit<SetupParameters, 'certificate'>;
+/** What the journal keeps of the parameters: no secret; what was brought by hand is in the staging directory. */
+export type JournalledParameters = Omit<SetupParameters, 'certificate' | 'adoption'> & { readonly adopts?: true };
 
 export interface SetupResult {
   readonly tunnel: TunnelIdentity;
@@ -35,8 +38,8 @@ export interface SetupResult {
 }
 
 export function journalParameters(parameters: SetupParameters): JournalledParameters {
-  const { certificate: _secret, ...rest } = parameters;
-  return rest;
+  const { certificate: _secret, adoption, ...rest } = parameters;
+  return adoption === undefined ? rest : { ...rest, adopts: true };
 }
 
 /** Same wish: the second asker joins the first. How long each would wait does not matter. */
@@ -46,7 +49,8 @@ export function sameParameters(a: SetupParameters, b: SetupParameters): boolean 
     a.domain === b.domain &&
     (a.join ?? false) === (b.join ?? false) &&
     (a.takeover ?? false) === (b.takeover ?? false) &&
-    a.certificate?.reveal() === b.certificate?.reveal()
+    a.certificate?.reveal() === b.certificate?.reveal() &&
+    isDeepStrictEqual(a.adoption, b.adoption)
   );
 }
 
@@ -62,3 +66,6 @@ export function readParameters(context: unknown): SetupParameters {
     ...(typeof takeover === 'boolean' ? { takeover } : {}),
   };
 }
+
+/** Whether the setup of this journal takes a tunnel's place instead of making one. */
+export const isAdopting = (context: unknown): boolean => typeof context === 'object' && context !== null && 'adopts' in context && context.adopts === true;

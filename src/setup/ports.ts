@@ -51,6 +51,8 @@ export interface AccountTunnel {
   /** UUID, lower case. */
   readonly id: string;
   readonly name: string;
+  /** Its rules are kept at Cloudflare: no connector's own count. */
+  readonly remote: boolean;
 }
 
 /** One connector of a tunnel, as the account sees it; `id` is what its `/ready` calls `connectorId`. */
@@ -73,6 +75,8 @@ export interface CloudflareAccount {
   readZone(signal: AbortSignal): Promise<Zone | undefined>;
   /** The living tunnel of exactly this name. */
   findTunnel(name: string, signal: AbortSignal): Promise<AccountTunnel | undefined>;
+  /** The living tunnel of this id. */
+  readTunnel(tunnelId: string, signal: AbortSignal): Promise<AccountTunnel | undefined>;
   /** Tries once: whoever gets `answer-lost` looks before trying again. `secret` is base64. */
   createTunnel(name: string, secret: Secret, signal: AbortSignal): Promise<CreateOutcome>;
   fetchCredentials(tunnelId: string, signal: AbortSignal): Promise<TunnelCredentials>;
@@ -104,6 +108,21 @@ export interface InstalledTunnel {
   readonly credentials: TunnelCredentials | undefined;
 }
 
+/** A tunnel that others run on this machine, and whose place we take beside them: nobody logs in, and none is made. */
+export interface Adoption {
+  /** UUID, lower case; where it is not known, the name must be, and a certificate must be there to ask with. */
+  readonly tunnelId: string | undefined;
+  readonly tunnelName: string | undefined;
+  /** Absent: fetched with the certificate. */
+  readonly credentials: TunnelCredentials | undefined;
+  /** Where there is no certificate, or it may not read its zone. */
+  readonly likelyDomain: string | undefined;
+  readonly rules: readonly ForwardingRule[];
+  /** Connectors of this machine that run it now, known by id or not. */
+  readonly connectorIds: readonly string[];
+  readonly otherConnectors: number;
+}
+
 /**
  * The private directory of a setup (`<base>/setup`, 0700): what is proven, and not yet in use. What was written is
  * on disk when the call resolves. `TunnelArtifacts.install` takes certificate and tunnel from here.
@@ -111,6 +130,9 @@ export interface InstalledTunnel {
 export interface TunnelStaging {
   readCertificate(): Promise<Secret | undefined>;
   writeCertificate(pem: Secret): Promise<void>;
+  /** What a setup brought with it that makes no tunnel of its own. */
+  readAdoption(): Promise<Adoption | undefined>;
+  writeAdoption(adoption: Adoption): Promise<void>;
   readIntent(): Promise<TunnelIntent | undefined>;
   writeIntent(intent: TunnelIntent): Promise<void>;
   readTunnel(): Promise<StagedTunnel | undefined>;
@@ -134,6 +156,8 @@ export interface PublishRequest {
   readonly change: string;
   readonly tunnel: TunnelIdentity;
   readonly takeover: boolean;
+  /** Of an adoption: published with those that were stored here. One that is stored already stays as it is where this tunnel is in use. */
+  readonly rules?: readonly ForwardingRule[];
 }
 
 export interface PublishOutcome {

@@ -5,7 +5,7 @@ import type { JournalHeader, JournalRecord } from '../transaction/ports.js';
 import { replayJournal } from '../transaction/progress.js';
 import { recoverChange } from '../transaction/recover.js';
 import { runChange, type RunResult } from '../transaction/run.js';
-import { journalParameters, readParameters, type SetupParameters, type SetupResult } from './parameters.js';
+import { isAdopting, journalParameters, readParameters, type SetupParameters, type SetupResult } from './parameters.js';
 import type { SetupPorts, Zone } from './ports.js';
 import type { SetupRun } from './setup-run.js';
 import { createSetupExecutors, SETUP_PLAN, type SetupStepData } from './steps.js';
@@ -35,7 +35,7 @@ const UNDO_TIMEOUT_MS = 60_000;
  * What serves goes on serving until `publish`, which changes it as one transaction. Never rejects.
  */
 export async function runSetup(ports: SetupPorts, parameters: SetupParameters, control: SetupControl): Promise<SetupEnd> {
-  const run = startRun(ports.createChangeId(), parameters, false, control);
+  const run = startRun({ change: ports.createChangeId(), parameters, recovered: false, adopts: parameters.adoption !== undefined }, control);
   const header: JournalHeader<SetupStepData> = {
     change: run.change,
     kind: 'setup',
@@ -51,7 +51,8 @@ export async function runSetup(ports: SetupPorts, parameters: SetupParameters, c
 
 /** Goes on with a setup that another process left: with what is staged, and without asking anyone. Never rejects. */
 export async function recoverSetup(ports: SetupPorts, record: JournalRecord<SetupStepData>, control: SetupControl): Promise<SetupEnd> {
-  const run = startRun(record.header.change, readParameters(record.header.context), true, control);
+  const { change: begun, context } = record.header;
+  const run = startRun({ change: begun, parameters: readParameters(context), recovered: true, adopts: isAdopting(context) }, control);
   const { results } = replayJournal(record);
   run.zone = readZone(results[SETUP_PLAN.indexOf('find-zone')]);
   run.existed = readExisted(results[SETUP_PLAN.indexOf('create-tunnel')]);
@@ -64,8 +65,8 @@ export async function recoverSetup(ports: SetupPorts, record: JournalRecord<Setu
   return end;
 }
 
-function startRun(change: string, parameters: SetupParameters, recovered: boolean, { cancel, onPublished }: SetupControl): SetupRun {
-  return { change, parameters, recovered, cancel, onPublished, step: 'find-binary', binary: undefined, zone: undefined, existed: true };
+function startRun(about: Pick<SetupRun, 'change' | 'parameters' | 'recovered' | 'adopts'>, { cancel, onPublished }: SetupControl): SetupRun {
+  return { ...about, cancel, onPublished, step: 'find-binary', binary: undefined, zone: undefined, existed: true, warnings: [] };
 }
 
 function optionsOf(ports: SetupPorts, run: SetupRun, { interrupt }: SetupControl): RunOptions<SetupStepData> {

@@ -1,3 +1,4 @@
+import type { Warning } from '../core/dns.js';
 import type { SetupStep } from '../core/status.js';
 import type { SetupParameters, SetupResult } from './parameters.js';
 import type { Binary, Zone } from './ports.js';
@@ -8,6 +9,8 @@ export interface SetupRun {
   readonly parameters: SetupParameters;
   /** Another process began it: it goes on with what is staged, and asks no person. */
   readonly recovered: boolean;
+  /** It takes the place of others on a tunnel that is there. */
+  readonly adopts: boolean;
   /** Aborted by `setup cancel`, with SETUP_CANCELLED. */
   readonly cancel: AbortSignal;
   readonly onPublished: (result: SetupResult) => void;
@@ -15,4 +18,6 @@ export interface SetupRun {
   binary: Binary | undefined;
   zone: Zone | undefined;
   existed: boolean;
+  /** Told with the result. */
+  readonly warnings: Warning[];
 }

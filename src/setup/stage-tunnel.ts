@@ -2,7 +2,8 @@ import { SupervisorError } from '../core/errors.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
 import { openStaged } from './authorise.js';
 import { provideTunnel, removeMadeTunnel } from './create-tunnel.js';
-import type { InstalledTunnel, SetupPorts } from './ports.js';
+import { NO_ZONE } from './no-zone.js';
+import type { CloudflareAccount, InstalledTunnel, SetupPorts } from './ports.js';
 import type { SetupRun } from './setup-run.js';
 import { chooseTunnelName } from './tunnel-name.js';
 
@@ -12,7 +13,7 @@ export async function stageTunnel(ports: SetupPorts, run: SetupRun, signal: Abor
   if (zone === undefined) throw new SupervisorError('INTERNAL_FAULT', 'There is no zone to make a tunnel for.');
   const account = await openStaged(ports);
   const installed = await ports.installed();
-  const name = chooseTunnelName(parameters.name, await ports.nameSource());
+  const name = parameters.name === undefined ? ((await findInstalledName(account, installed, signal)) ?? chooseTunnelName(undefined, await ports.nameSource())) : chooseTunnelName(parameters.name, await ports.nameSource());
   const { tunnel, credentials, existed, madeByUs, joined } = await provideTunnel(ports, { account, name, join: parameters.join ?? false, installed }, signal);
   const identity: TunnelIdentity = { id: tunnel.id, name: tunnel.name, accountId: account.certificate.accountId, zoneId: zone.id, domain: zone.name, madeByUs, joined };
   await keepPrevious(ports, installed, identity);
@@ -28,8 +29,14 @@ export async function unstageTunnel(ports: SetupPorts, signal: AbortSignal): Pro
   await ports.staging.clear();
 }
 
+/** A tunnel that was taken over without a certificate is stayed on; only now its name can be asked for. */
+async function findInstalledName(account: CloudflareAccount, installed: InstalledTunnel | undefined, signal: AbortSignal): Promise<string | undefined> {
+  if (installed === undefined || installed.identity.zoneId !== NO_ZONE || installed.identity.accountId !== account.certificate.accountId) return undefined;
+  return (await account.readTunnel(installed.identity.id, signal))?.name;
+}
+
 /** The old certificate opens the old zone until the last of our records has left it. */
-async function keepPrevious(ports: SetupPorts, installed: InstalledTunnel | undefined, next: TunnelIdentity): Promise<void> {
+export async function keepPrevious(ports: SetupPorts, installed: InstalledTunnel | undefined, next: TunnelIdentity): Promise<void> {
   if (installed === undefined) return;
   const { identity, certificate } = installed;
   if (identity.id === next.id && identity.zoneId === next.zoneId) return;

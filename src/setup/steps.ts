@@ -3,10 +3,11 @@ import { SupervisorError } from '../core/errors.js';
 import { SETUP_STEPS, type SetupStep } from '../core/status.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
 import { nothingToUndo, type Executor, type Executors } from '../transaction/executors.js';
+import { bringAdoption, findAdoptedZone, stageAdopted } from './adopt.js';
 import { authorise, openStaged } from './authorise.js';
 import { findZone } from './find-zone.js';
 import type { SetupResult } from './parameters.js';
-import type { PublishOutcome, SetupPorts } from './ports.js';
+import type { PublishOutcome, SetupPorts, Zone } from './ports.js';
 import { retirePrevious } from './retire-previous.js';
 import type { SetupRun } from './setup-run.js';
 import { stageTunnel, unstageTunnel } from './stage-tunnel.js';
@@ -44,6 +45,10 @@ export function createSetupExecutors(ports: SetupPorts, run: SetupRun): Executor
     },
     'log-in': {
       run: asked('log-in', async (signal) => {
+        if (run.adopts) {
+          const { tunnelName, tunnelId } = await bringAdoption(ports, run);
+          return { detail: `not needed for the tunnel ${tunnelName ?? tunnelId ?? ''}` };
+        }
         const account = await authorise(ports, run, signal);
         const { zoneId } = account.certificate;
         ports.emit('login.completed', { zoneId });
@@ -57,15 +62,14 @@ export function createSetupExecutors(ports: SetupPorts, run: SetupRun): Executor
     },
     'find-zone': {
       run: asked('find-zone', async (signal) => {
-        const [account, installed] = await Promise.all([openStaged(ports), ports.installed()]);
-        run.zone = await limited(signal, (inTime) => findZone(account, run.parameters.domain, installed, inTime));
+        run.zone = await limited(signal, (inTime) => (run.adopts ? findAdoptedZone(ports, run, inTime) : findLoggedInZone(ports, run, inTime)));
         return { detail: run.zone.name, result: run.zone };
       }),
       undo: nothingToUndo,
     },
     'create-tunnel': {
       run: asked('create-tunnel', async (signal) => {
-        const { identity, existed } = await limited(signal, (inTime) => stageTunnel(ports, run, inTime));
+        const { identity, existed } = await limited(signal, (inTime) => (run.adopts ? stageAdopted : stageTunnel)(ports, run, inTime));
         run.existed = existed;
         return { detail: identity.name, result: { tunnelId: identity.id, existed } };
       }),
@@ -75,7 +79,8 @@ export function createSetupExecutors(ports: SetupPorts, run: SetupRun): Executor
       run: asked('publish', async (signal) => {
         const staged = await ports.staging.readTunnel();
         if (staged === undefined) throw new SupervisorError('INTERNAL_FAULT', 'There is no staged tunnel to publish on.');
-        const outcome = await ports.publish({ change: run.change, tunnel: staged.identity, takeover: run.parameters.takeover ?? false }, signal);
+        const brought = run.adopts ? { rules: (await ports.staging.readAdoption())?.rules ?? [] } : {};
+        const outcome = await ports.publish({ change: run.change, tunnel: staged.identity, takeover: run.parameters.takeover ?? false, ...brought }, signal);
         run.onPublished(toResult(run, staged.identity, outcome));
         return { detail: `revision ${outcome.revision}`, result: { revision: outcome.revision } };
       }),
@@ -93,6 +98,11 @@ export function createSetupExecutors(ports: SetupPorts, run: SetupRun): Executor
   };
 }
 
+async function findLoggedInZone(ports: SetupPorts, run: SetupRun, signal: AbortSignal): Promise<Zone> {
+  const [account, installed] = await Promise.all([openStaged(ports), ports.installed()]);
+  return findZone(account, run.parameters.domain, installed, signal);
+}
+
 function toResult(run: SetupRun, tunnel: TunnelIdentity, outcome: PublishOutcome): SetupResult {
-  return { tunnel, tunnelExisted: run.existed, cloudflaredVersion: run.binary?.version ?? '', ...outcome };
+  return { tunnel, tunnelExisted: run.existed, cloudflaredVersion: run.binary?.version ?? '', ...outcome, warnings: [...run.warnings, ...outcome.warnings] };
 }

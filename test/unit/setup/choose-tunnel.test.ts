@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { chooseTunnel, type TunnelFacts } from '../../../src/setup/choose-tunnel.js';
 import type { TunnelIdentity } from '../../../src/core/tunnel.js';
 
-const existing = { id: '11111111-1111-4111-8111-111111111111', name: 'web' };
-const installed: TunnelIdentity = { ...existing, accountId: 'a', zoneId: 'z', domain: 'example.com', madeByUs: true, joined: false };
+const existing = { id: '11111111-1111-4111-8111-111111111111', name: 'web', remote: false };
+const installed: TunnelIdentity = { id: existing.id, name: existing.name, accountId: 'a', zoneId: 'z', domain: 'example.com', madeByUs: true, joined: false };
 const ours = { id: 'ours', originIp: '192.0.2.1', version: '2026.8.2' };
 const stranger = { id: 'theirs', originIp: '192.0.2.9', version: '2026.8.2' };
 const facts = (more: Partial<TunnelFacts> = {}): TunnelFacts => ({ name: 'web', join: false, existing: undefined, hasOurSecret: false, connectors: [], knownConnectors: ['ours'], installed: undefined, ...more });
@@ -27,6 +27,10 @@ describe('the tunnel of a setup', () => {
     const choice = chooseTunnel(facts({ existing, connectors: [ours, stranger] }));
     expect(choice).toMatchObject({ kind: 'refuse', code: 'TUNNEL_IN_USE' });
     expect(choice.kind === 'refuse' && choice.message).toBe('The tunnel "web" has a connector (from 192.0.2.9) that is not ours.');
+  });
+
+  test('is refused where its rules are kept at Cloudflare, and ours would not count', () => {
+    expect(chooseTunnel(facts({ existing: { ...existing, remote: true }, join: true }))).toMatchObject({ kind: 'refuse', code: 'TUNNEL_REMOTE' });
   });
 
   test('is joined when asked for, and stays joined at the next login', () => {

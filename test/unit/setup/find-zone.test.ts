@@ -11,7 +11,7 @@ const notAsked = async (): Promise<never> => {
 const accountWith = (answer: Zone | undefined): CloudflareAccount => ({
   certificate: { zoneId: 'zone-1', accountId: 'a', apiToken: new Secret('t'), endpoint: undefined },
   readZone: async () => answer,
-  findTunnel: notAsked, createTunnel: notAsked, fetchCredentials: notAsked, listConnectors: notAsked, deleteTunnel: notAsked,
+  findTunnel: notAsked, readTunnel: notAsked, createTunnel: notAsked, fetchCredentials: notAsked, listConnectors: notAsked, deleteTunnel: notAsked,
 });
 const installedIn = (zoneId: string): InstalledTunnel => ({ identity: { id: 'x', name: 'x', accountId: 'a', zoneId, domain: 'known.example', madeByUs: true, joined: false }, certificate: undefined, credentials: undefined });
 

@@ -1,0 +1,96 @@
+import { basename } from 'node:path';
+import type { Authority, Origin, ProcessOrigin, Unreadable } from '../findings.js';
+import { parseInvocation, showCommandLine, withEnvironment, type Invocation } from '../parse/invocation.js';
+import type { SurveyFiles, SurveyProcess } from './ports.js';
+import type { FoundService } from './services.js';
+
+/** A command line of cloudflared with all that decides what its words mean. */
+export interface Launch {
+  readonly origin: Origin;
+  readonly authority: Authority;
+  readonly invocation: Invocation;
+  /** What `~` is; undefined where it is not known. */
+  readonly home: string | undefined;
+  /** What relative paths count from. */
+  readonly directory: string | undefined;
+  readonly startedAtMs: number | undefined;
+  readonly unreadable: readonly Unreadable[];
+}
+
+export interface Homes {
+  /** Of a user by name or uid. */
+  home(user: string | number): { readonly name: string; readonly home: string } | undefined;
+}
+
+/** A connector that a supervisor keeps, ours or another user's: nothing to take over. */
+const OF_A_SUPERVISOR = /\/revisions\/\d+\.yml$/;
+const CONTAINER = /(?:docker|containerd|kubepods|libpod|crio|lxc)[-/.:_]?[\w.:-]*/;
+
+export async function findProcessLaunches(processes: readonly SurveyProcess[], services: readonly FoundService[], ownCgroup: string, files: SurveyFiles, homes: Homes): Promise<readonly Launch[]> {
+  const launches = processes.flatMap((entry) => {
+    const invocation = parseInvocation(entry.argv);
+    return invocation === undefined || OF_A_SUPERVISOR.test(invocation.flags.get('config') ?? '') ? [] : [{ entry, invocation }];
+  });
+  // A wrapper (sudo, tini) has the same words as the program that it runs; that one counts.
+  const programs = launches.filter(({ entry }) => !launches.some((other) => other.entry.ppid === entry.pid));
+  return Promise.all(programs.map(async ({ entry, invocation }): Promise<Launch> => {
+    const authority: Authority = entry.uid === 0 ? 'root' : 'user';
+    const owner = homes.home(entry.uid);
+    const service = services.find((candidate) => runsAs(candidate, entry));
+    const environ = await files.read(`/proc/${entry.pid}/environ`, authority);
+    const environment = environ.kind === 'read' ? readEnvironment(environ.text) : (service?.text.environment ?? {});
+    const parent = processes.find(({ pid }) => pid === entry.ppid);
+    const origin: ProcessOrigin = {
+      kind: 'process', pid: entry.pid, startTime: entry.startTime, uid: entry.uid,
+      user: owner?.name ?? String(entry.uid),
+      service: service?.origin,
+      parent: entry.ppid <= 1 || parent === undefined ? undefined : basename(parent.argv[0] ?? '') || undefined,
+      inContainer: containerOf(entry.cgroup) !== containerOf(ownCgroup),
+      commandLine: showCommandLine(entry.argv),
+    };
+    return {
+      origin, authority,
+      invocation: withEnvironment(invocation, environment),
+      home: environment['HOME'] ?? owner?.home,
+      directory: files.readLink(`/proc/${entry.pid}/cwd`) ?? service?.text.workingDirectory ?? (service === undefined ? undefined : '/'),
+      startedAtMs: entry.startedAtMs,
+      unreadable: [],
+    };
+  }));
+}
+
+export function findServiceLaunches(services: readonly FoundService[], user: { readonly home: string | undefined }, homes: Homes): readonly Launch[] {
+  return services.flatMap(({ origin, authority, text, unreadable }): readonly Launch[] => {
+    const invocation = text.words === undefined ? UNKNOWN : parseInvocation(text.words);
+    if (invocation === undefined || OF_A_SUPERVISOR.test(invocation.flags.get('config') ?? '')) return [];
+    const home = text.environment['HOME'] ?? (origin.init === 'systemd-user' ? user.home : homes.home(text.user ?? 'root')?.home);
+    const why: readonly Unreadable[] = text.words === undefined && unreadable.length === 0
+      ? [{ path: origin.file, code: 'STORAGE_FAILED', message: `${origin.file} does not say plainly what it runs`, hint: 'While it runs, its process says so.' }]
+      : unreadable;
+    return [{ origin, authority, invocation: withEnvironment(invocation, text.environment), home, directory: text.workingDirectory ?? '/', startedAtMs: undefined, unreadable: why }];
+  });
+}
+
+const UNKNOWN: Invocation = { kind: 'run', tunnelRef: undefined, flags: new Map() };
+
+/** By the unit that the kernel says it is in; else it has the very words of the script. */
+function runsAs({ origin, text }: FoundService, { cgroup, argv }: SurveyProcess): boolean {
+  if (origin.init === 'systemd' || origin.init === 'systemd-user') return unitOf(cgroup) === origin.name;
+  const { words } = text;
+  return words !== undefined && words.length <= argv.length && words.every((word, index) => word === argv[argv.length - words.length + index]);
+}
+
+function unitOf(cgroup: string): string | undefined {
+  for (const line of cgroup.split('\n')) {
+    const unit = /\/([^/]+\.service)$/.exec(line)?.[1];
+    if (unit !== undefined) return unit.replaceAll(/\\x([0-9a-f]{2})/g, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16)));
+  }
+  return undefined;
+}
+
+const containerOf = (cgroup: string): string => CONTAINER.exec(cgroup)?.[0] ?? '';
+
+function readEnvironment(text: string): Readonly<Record<string, string>> {
+  const pairs = text.split('\0').filter((pair) => /^(?:TUNNEL_\w+|NO_TLS_VERIFY|HOME)=/.test(pair));
+  return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+}

@@ -1,0 +1,84 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { toSupervisorError, type SupervisorError } from '../../core/errors.js';
+import { runAsUser, type UserIds } from '../../host/as-user.js';
+import { runPrivileged } from '../../host/privileged.js';
+import { findSystemProgram } from '../../host/system-program.js';
+import type { Authority } from '../findings.js';
+import { LARGEST_BYTES, readBounded, type BoundedReading } from './bounded-file.js';
+import type { FileReading, SurveyFiles } from './ports.js';
+
+export interface SystemFilesOptions {
+  /** `/`; a prepared tree in tests. */
+  readonly root: string;
+  /** The service user. */
+  readonly user: UserIds;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const READ_TIMEOUT_MS = 10_000;
+
+/** Each file is read once. Where root is needed and refused, nobody is asked again. */
+export function createSystemFiles({ root, user, env }: SystemFilesOptions): SurveyFiles {
+  const seen = new Map<string, Promise<FileReading>>();
+  const isRoot = process.geteuid?.() === 0;
+  let refusal: SupervisorError | undefined;
+
+  const readAsRoot = async (path: string): Promise<BoundedReading | SupervisorError> => {
+    const direct = await readBounded(join(root, path));
+    if (direct.kind !== 'forbidden' || isRoot) return direct;
+    const cat = findSystemProgram('cat');
+    if (refusal !== undefined || cat === undefined) return refusal ?? direct;
+    try {
+      const { stdout } = await runPrivileged([cat, '--', join(root, path)], { timeoutMs: READ_TIMEOUT_MS, env });
+      if (stdout.length > LARGEST_BYTES) return { kind: 'unusable', problem: `it is larger than ${LARGEST_BYTES} bytes` };
+      return { kind: 'read', text: stdout, changedAtMs: Number.NaN };
+    } catch (thrown) {
+      const error = toSupervisorError(thrown);
+      if (error.code === 'PRIVILEGED_COMMAND_FAILED' && /No such file|Not a directory/i.test(error.message)) return { kind: 'absent' };
+      if (error.code.startsWith('PRIVILEGE_')) refusal = error;
+      return error;
+    }
+  };
+
+  const readAs: Readonly<Record<Authority, (path: string) => Promise<BoundedReading | SupervisorError>>> = {
+    root: readAsRoot,
+    user: async (path) => {
+      if (!isRoot || user.uid === 0) return readBounded(join(root, path));
+      return (await runAsUser(user, new URL('./read-as-user.js', import.meta.url), join(root, path), { timeoutMs: READ_TIMEOUT_MS })) as BoundedReading;
+    },
+  };
+
+  return {
+    read: async (path, authority) => {
+      const key = `${authority} ${path}`;
+      const reading = seen.get(key) ?? readAs[authority](path).then((result) => toReading(path, authority, user, result));
+      seen.set(key, reading);
+      return reading;
+    },
+    peek: async (path) => toReading(path, 'user', user, await readBounded(join(root, path))),
+    list: (directory) => {
+      try {
+        return readdirSync(join(root, directory)).toSorted();
+      } catch {
+        return []; // Not there, or not ours to look into: then its files are not found, as if there were none.
+      }
+    },
+    readLink: (path) => {
+      try {
+        return readlinkSync(join(root, path));
+      } catch {
+        return undefined; // No link, or not there.
+      }
+    },
+  };
+}
+
+function toReading(path: string, authority: Authority, user: UserIds, result: BoundedReading | SupervisorError): FileReading {
+  if (result instanceof Error) return { kind: 'refused', why: { path, code: result.code, message: result.message, hint: result.hint } };
+  if (result.kind === 'read') return { kind: 'read', text: result.text, changedAtMs: Number.isNaN(result.changedAtMs) ? undefined : result.changedAtMs };
+  if (result.kind === 'absent') return { kind: 'absent' };
+  if (result.kind === 'unusable') return { kind: 'refused', why: { path, code: 'STORAGE_FAILED', message: `${path} cannot be used: ${result.problem}`, hint: 'Look at the file.' } };
+  const hint = authority === 'user' ? 'It is named by something that is not root\'s, so root is not asked for it: give the service user the right to read it, or run this as its owner.' : 'Run this as root.';
+  return { kind: 'refused', why: { path, code: 'STORAGE_FORBIDDEN', message: `${path} cannot be read by ${user.name}`, hint } };
+}
