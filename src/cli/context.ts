@@ -1,6 +1,7 @@
 import { createClient, type SupervisorClient } from '../api/client.js';
 import { variableOf, type RunOptionName } from '../daemon/options.js';
 import { resolveIdentity, type Identity } from '../host/identity.js';
+import { keepOwnXdg } from '../host/own-xdg.js';
 import { readPlaces, type Places } from '../host/places.js';
 import type { CommandContext, GivenOptions } from './command.js';
 import type { Output } from './output.js';
@@ -39,5 +40,6 @@ function identify(invocation: Invocation): Identity {
 /** Whose daemon is meant, and where it is: as given, else what `run` wrote down. */
 async function locate(invocation: Invocation): Promise<Places> {
   const options = { baseDir: given(invocation, 'base-dir'), stateDir: given(invocation, 'state-dir'), socket: given(invocation, 'socket') };
-  return await readPlaces({ identity: identify(invocation), options, env: invocation.environment });
+  const identity = identify(invocation);
+  return await readPlaces({ identity, options, env: keepOwnXdg(invocation.environment, identity.uid) });
 }

@@ -1,6 +1,7 @@
 import { RUN_OPTIONS, readRunOptions, variableOf, type RunOptionName } from '../daemon/options.js';
 import type { Environment } from '../host/child-environment.js';
 import type { Identity } from '../host/identity.js';
+import { keepOwnXdg } from '../host/own-xdg.js';
 import { decidePlaces, type Places } from '../host/places.js';
 import type { GivenOptions } from './command.js';
 import { readRunFlags, toArguments, type RunFlags } from './run-flags.js';
@@ -41,7 +42,7 @@ export function withoutPlaces(environment: Environment): Environment {
 /** What must be said to a `run` in this environment, as this very user, so that it decides for these places. */
 export function placeArguments(identity: Identity, places: Places, environment: Environment): readonly string[] {
   const { baseDir, stateDir, socket } = places;
-  const own = identity.home === undefined ? undefined : decidePlaces({ identity: { ...identity, chosenBy: 'process' }, options: {}, env: environment });
+  const own = identity.home === undefined ? undefined : decidePlaces({ identity: { ...identity, chosenBy: 'process' }, options: {}, env: keepOwnXdg(environment, identity.uid) });
   return toArguments({
     ...(baseDir === own?.baseDir ? {} : { 'base-dir': baseDir }),
     ...(stateDir === own?.stateDir ? {} : { 'state-dir': stateDir }),

@@ -12,6 +12,7 @@ import { childEnvironment } from '../host/child-environment.js';
 import { resolveIdentity, worksForRoot, type Identity } from '../host/identity.js';
 import { acquireLock } from '../host/lock.js';
 import { createLogger } from '../host/logging.js';
+import { keepOwnXdg } from '../host/own-xdg.js';
 import { packageVersion } from '../host/package-version.js';
 import { decidePlaces, recordPlaces, type Places } from '../host/places.js';
 import { createRedactor } from '../host/redact.js';
@@ -44,7 +45,7 @@ export async function runDaemon(options: RunOptions, extras: DaemonExtras = {}):
   const identity = chooseIdentity(options);
   becomeUser(identity);
   requireReadable(identity);
-  const places = decidePlaces({ identity, options, env: process.env });
+  const places = decidePlaces({ identity, options, env: keepOwnXdg(process.env, identity.uid) });
   await createBaseDirectory(places.paths, identity);
   const startedAt = toIso(systemClock.now());
   const lock = acquireLock(places.paths.lock, { command: 'cloudflared-supervisor run', since: startedAt });

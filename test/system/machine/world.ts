@@ -100,7 +100,9 @@ function createSite(machine: Machine, world: Pick<World, 'sandbox' | 'visitors' 
       await world.visitors.until(HOSTNAME, isServed, 5_000);
     },
     daemon: () => {
-      const [daemon, ...others] = machine.processes(({ argv }) => argv[1] === CLI && argv[2] === 'run');
+      const found = machine.processes(({ argv }) => argv[1] === CLI && argv[2] === 'run');
+      // A child that is just being started still looks like its parent.
+      const [daemon, ...others] = found.filter(({ ppid }) => !found.some(({ pid }) => pid === ppid));
       if (daemon === undefined || others.length > 0) throw new Error(`there are ${daemon === undefined ? 'no' : 'several'} daemons`);
       return daemon;
     },
