@@ -35,13 +35,13 @@ const VARIABLES: Readonly<Record<string, string>> = {
 /** Their values are secrets, or hold some. */
 const SECRET_FLAGS: ReadonlySet<string> = new Set(['token', 'credentials-contents', 'api-key', 'api-ca-key', 'secret-id', 'access-key-id', 'session-token']);
 
-const PROGRAM = /(?:^|[/=])cloudflared(?:[._-][\w.-]*)?$/;
+const PROGRAM = /(?:^|[/=])cloudflared(?!-supervisor)(?:[._-][\w.-]*)?$/;
 /** A wrapper's own words may stand before it: `tini --`, `nohup`, an emulator. */
 const WORDS_BEFORE = 4;
 
 /** Where in a command line cloudflared stands; undefined where it does not. */
 export function findProgram(words: readonly string[]): number | undefined {
-  const index = words.slice(0, WORDS_BEFORE).findIndex((word) => PROGRAM.test(word) && !/cloudflared-supervisor/.test(word));
+  const index = words.slice(0, WORDS_BEFORE).findIndex((word) => PROGRAM.test(word));
   return index === -1 ? undefined : index;
 }
 
