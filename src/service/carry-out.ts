@@ -3,7 +3,7 @@ import { SupervisorError, toSupervisorError } from '../core/errors.js';
 import { runAsUser, type UserIds } from '../host/as-user.js';
 import { runPrivileged } from '../host/privileged.js';
 import type { Argv, ProgramResult } from '../host/run-program.js';
-import { findSystemProgram } from './find-program.js';
+import { requireProgram } from './require-program.js';
 import { applyByKind, describeStep, type ByKind, type Step } from './steps.js';
 import type { UserTask } from './user-work.js';
 
@@ -38,7 +38,7 @@ const EXECUTORS: ByKind<[UserIds], Promise<StepWarning | undefined>> = {
   },
   'remove-file': async ({ by, path }, user) => {
     if (by === 'user') return await fileWork(user, { task: 'remove-file', path });
-    return await asRoot([findSystemProgram('rm'), '-f', '--', path], FILE_WORK_TIMEOUT_MS);
+    return await asRoot([requireProgram('rm'), '-f', '--', path], FILE_WORK_TIMEOUT_MS);
   },
   run: async (step, user) => {
     if (step.by === 'root') return await asRoot(step.argv, step.timeoutMs);
@@ -65,8 +65,8 @@ async function asRoot(argv: Argv, timeoutMs: number): Promise<undefined> {
  */
 async function writeAsRoot(path: string, mode: number, content: string): Promise<undefined> {
   const octal = mode.toString(8).padStart(4, '0');
-  await runPrivileged([findSystemProgram('install'), '-D', '-m', octal, '-o', '0', '-g', '0', '/dev/null', path], { timeoutMs: FILE_WORK_TIMEOUT_MS });
-  await runPrivileged([findSystemProgram('tee'), path], { timeoutMs: FILE_WORK_TIMEOUT_MS, input: content });
+  await runPrivileged([requireProgram('install'), '-D', '-m', octal, '-o', '0', '-g', '0', '/dev/null', path], { timeoutMs: FILE_WORK_TIMEOUT_MS });
+  await runPrivileged([requireProgram('tee'), path], { timeoutMs: FILE_WORK_TIMEOUT_MS, input: content });
 }
 
 /** A program of the user's own session: their systemd is found through these. */

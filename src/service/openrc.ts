@@ -5,7 +5,7 @@ import { listProcesses } from '../host/process-table.js';
 import { runProgram } from '../host/run-program.js';
 import type { InitDriver, UnitState } from './driver.js';
 import { fillTemplate } from './fill-template.js';
-import { findSystemProgram } from './find-program.js';
+import { requireProgram } from './require-program.js';
 import { readInitFile } from './init-files.js';
 import { quoteForEval, quoteShellWord } from './quote.js';
 import { SERVICE_NAME, stopTimeoutSeconds, type ServiceSpec } from './service-spec.js';
@@ -33,27 +33,28 @@ export function openrcScript(user: UserIds): InitDriver {
       { kind: 'make-directories', directories: [spec.baseDir, spec.stateDir], by: 'user' },
       { kind: 'write-file', path: ENVIRONMENT, mode: 0o600, content: environmentOf(spec), by: 'root' },
       { kind: 'write-file', path: SCRIPT, mode: 0o755, content: await fillScript(spec, hardening), by: 'root' },
-      runStep('root', [findSystemProgram('rc-update'), 'add', SERVICE_NAME, 'default']),
+      runStep('root', [requireProgram('rc-update'), 'add', SERVICE_NAME, 'default']),
     ],
     start: ({ active }) => [
       // Its supervisor was killed: OpenRC is made to forget it, or `start` would do nothing, successfully.
-      ...(active === 'failed' ? [runStep('root', [findSystemProgram('rc-service'), SERVICE_NAME, 'zap'])] : []),
-      runStep('root', [findSystemProgram('rc-service'), SERVICE_NAME, 'start'], START_TIMEOUT_MS),
+      ...(active === 'failed' ? [runStep('root', [requireProgram('rc-service'), SERVICE_NAME, 'zap'])] : []),
+      runStep('root', [requireProgram('rc-service'), SERVICE_NAME, 'start'], START_TIMEOUT_MS),
     ],
-    stop: ({ gracePeriodMs }) => [runStep('root', [findSystemProgram('rc-service'), SERVICE_NAME, 'stop'], 2 * gracePeriodMs + START_TIMEOUT_MS)],
+    stop: ({ gracePeriodMs }) => [runStep('root', [requireProgram('rc-service'), SERVICE_NAME, 'stop'], 2 * gracePeriodMs + START_TIMEOUT_MS)],
     remove: () => [
-      runStep('root', [findSystemProgram('rc-update'), '--quiet', 'delete', SERVICE_NAME, 'default']),
+      runStep('root', [requireProgram('rc-update'), '--quiet', 'delete', SERVICE_NAME, 'default']),
       { kind: 'remove-file', path: SCRIPT, by: 'root' },
       { kind: 'remove-file', path: ENVIRONMENT, by: 'root' },
     ],
     readState: async () => {
-      const { exitCode, stdout, stderr } = await runProgram([findSystemProgram('rc-service'), SERVICE_NAME, 'status'], { env: { PATH: SYSTEM_PATH, LANG: 'C' }, timeoutMs: ASK_TIMEOUT_MS });
+      const { exitCode, stdout, stderr } = await runProgram([requireProgram('rc-service'), SERVICE_NAME, 'status'], { env: { PATH: SYSTEM_PATH, LANG: 'C' }, timeoutMs: ASK_TIMEOUT_MS });
       return toState(exitCode ?? -1, stripColours(`${stdout}${stderr}`));
     },
   };
 
-  function environmentOf({ environment: { PATH: _, ...exported } }: ServiceSpec): string {
-    const lines = Object.entries(exported).map(([name, value]) => `export ${name}=${quoteShellWord(value)}\n`);
+  function environmentOf({ environment }: ServiceSpec): string {
+    const exported = Object.entries(environment).filter(([name]) => name !== 'PATH');
+    const lines = exported.map(([name, value]) => `export ${name}=${quoteShellWord(value)}\n`);
     return `# Read by ${SCRIPT}. Written by \`cloudflared-supervisor service install\`.\n${lines.join('')}`;
   }
 
@@ -64,7 +65,7 @@ export function openrcScript(user: UserIds): InitDriver {
       marker: printMarker({ user: user.name, baseDir, scope: 'system', hardening }),
       name: quoteShellWord(user.name),
       environmentFile: quoteShellWord(ENVIRONMENT),
-      command: quoteForEval([findSystemProgram('env')]),
+      command: quoteForEval([requireProgram('env')]),
       arguments: quoteForEval([`PATH=${spec.environment['PATH'] ?? SYSTEM_PATH}`, node, program, 'run', ...runArguments]),
       log: quoteForEval([spec.logFile]),
       logFile: quoteShellWord(spec.logFile),

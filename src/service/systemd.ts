@@ -6,7 +6,7 @@ import { runProgram, type Argv } from '../host/run-program.js';
 import { managerSocket, runForUser } from './carry-out.js';
 import type { InitDriver, UnitState } from './driver.js';
 import { fillTemplate } from './fill-template.js';
-import { findSystemProgram } from './find-program.js';
+import { requireProgram } from './require-program.js';
 import { readInitFile } from './init-files.js';
 import { quoteEnvironmentLine, quoteUnitPath, quoteUnitWord } from './quote.js';
 import { SERVICE_NAME, stopTimeoutSeconds, type Scope, type ServiceSpec } from './service-spec.js';
@@ -57,7 +57,7 @@ interface Flavour {
 
 function createDriver({ scope, user, unitFile, environmentFile, template, hardenings }: Flavour): InitDriver {
   const by = scope === 'system' ? 'root' : 'user';
-  const systemctl = (...words: readonly string[]): Argv => [findSystemProgram('systemctl'), ...(scope === 'user' ? ['--user'] : []), ...words];
+  const systemctl = (...words: readonly string[]): Argv => [requireProgram('systemctl'), ...(scope === 'user' ? ['--user'] : []), ...words];
   const journal = scope === 'user' ? `journalctl --user-unit ${UNIT}` : `journalctl -u ${UNIT}`;
   return {
     init: 'systemd',
@@ -94,7 +94,7 @@ function createDriver({ scope, user, unitFile, environmentFile, template, harden
 }
 
 const awaitManager = (user: UserIds): readonly Step[] => [
-  { kind: 'enable-linger', argv: [findSystemProgram('loginctl'), 'enable-linger', user.name], timeoutMs: LINGER_TIMEOUT_MS },
+  { kind: 'enable-linger', argv: [requireProgram('loginctl'), 'enable-linger', user.name], timeoutMs: LINGER_TIMEOUT_MS },
   { kind: 'await-user-manager', socket: managerSocket(user), timeoutMs: LINGER_TIMEOUT_MS },
 ];
 

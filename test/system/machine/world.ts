@@ -1,4 +1,5 @@
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type SupervisorClient } from '../../../src/api/client.js';
@@ -25,6 +26,8 @@ export interface World {
   readonly origin: Origin;
   /** Points a supervisor inside a machine at the sandbox. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Puts an origin certificate of the zone where machines see it: `cert.pem` among what is shared. */
+  bringCertificate(): Promise<void>;
   start(options: Omit<MachineOptions, 'shared'>): Promise<Site>;
   close(): Promise<void>;
 }
@@ -38,7 +41,7 @@ export interface Site {
   json(user: string, args: readonly string[], options?: RunOptions): Promise<Record<string, unknown>>;
   client(user?: string): SupervisorClient;
   /** Connects the domain with a certificate brought by hand, and publishes the service. */
-  publish(user: string, options?: RunOptions): Promise<void>;
+  publish(user: string, names?: { readonly hostname?: string; readonly name?: string }): Promise<void>;
   daemon(): MachineProcess;
   connectors(): readonly MachineProcess[];
   close(): Promise<void>;
@@ -61,11 +64,16 @@ export async function createWorld(): Promise<World> {
     SSL_CERT_FILE: `${SHARED}/ca.pem`,
   };
   const sites: Site[] = [];
+  const bringCertificate = async (): Promise<void> => {
+    const zone = sandbox.world.zones.find(ZONE);
+    if (zone === undefined) throw new Error(`the sandbox has no zone ${ZONE}`);
+    await writeFile(join(shared, 'cert.pem'), toOriginCert(sandbox.world.tokens.issue(zone)));
+  };
   return {
-    sandbox, visitors, origin, environment,
+    sandbox, visitors, origin, environment, bringCertificate,
     start: async (options) => {
       const machine = await startMachine({ ...options, shared });
-      const site = createSite(machine, { sandbox, visitors, origin, environment, shared });
+      const site = createSite(machine, { visitors, origin, environment, bringCertificate });
       sites.push(site);
       return site;
     },
@@ -79,7 +87,7 @@ export async function createWorld(): Promise<World> {
   };
 }
 
-function createSite(machine: Machine, world: Pick<World, 'sandbox' | 'visitors' | 'origin' | 'environment'> & { readonly shared: string }): Site {
+function createSite(machine: Machine, world: Pick<World, 'visitors' | 'origin' | 'environment' | 'bringCertificate'>): Site {
   const cli: Site['cli'] = async (user, args, options = {}) =>
     await machine.run([NODE, CLI, ...args], { ...(user === 'root' ? {} : { user }), ...options, env: { ...world.environment, ...options.env } });
   const json: Site['json'] = async (user, args, options) => {
@@ -91,13 +99,11 @@ function createSite(machine: Machine, world: Pick<World, 'sandbox' | 'visitors' 
   return {
     machine, cli, json,
     client: (user = 'svc') => createClient({ socketPath: join(machine.root, homeOf(user), '.cloudflared/supervisor/control.sock') }),
-    publish: async (user, options) => {
-      const zone = world.sandbox.world.zones.find(ZONE);
-      if (zone === undefined) throw new Error(`the sandbox has no zone ${ZONE}`);
-      writeFileSync(join(world.shared, 'cert.pem'), toOriginCert(world.sandbox.world.tokens.issue(zone)));
-      await json(user, ['setup', '--cert', `${SHARED}/cert.pem`], options);
-      await json(user, ['forward', 'add', HOSTNAME, world.origin.url], options);
-      await world.visitors.until(HOSTNAME, isServed, 5_000);
+    publish: async (user, { hostname = HOSTNAME, name } = {}) => {
+      await world.bringCertificate();
+      await json(user, ['setup', '--cert', `${SHARED}/cert.pem`, ...(name === undefined ? [] : ['--name', name])]);
+      await json(user, ['forward', 'add', hostname, world.origin.url]);
+      await world.visitors.until(hostname, isServed, 5_000);
     },
     daemon: () => {
       const found = machine.processes(({ argv }) => argv[1] === CLI && argv[2] === 'run');
