@@ -14,6 +14,7 @@ import { isMissing, toStorageError } from '../host/storage-error.js';
 import type { Login, LoginOutcome } from '../setup/ports.js';
 import { loginCommand } from './command-lines.js';
 import { createLoginOutput } from './login-url.js';
+import { pathWithoutOpeners } from './path-without-openers.js';
 import { watchProgram } from './terminal.js';
 import type { TerminalKind, WatchedProgram } from './terminal.js';
 
@@ -43,10 +44,11 @@ export function createLogin(options: LoginOptions): Login {
     signal.throwIfAborted();
     await makeHome(home);
     const output = createLoginOutput();
+    const seen = childEnvironment({ env: options.env, home, ...(options.extra === undefined ? {} : { extra: options.extra }) });
     let shown = false;
     const program = await watchProgram({
       command: loginCommand(binary.path),
-      env: childEnvironment({ env: options.env, home, ...(options.extra === undefined ? {} : { extra: options.extra }) }),
+      env: { ...seen, PATH: pathWithoutOpeners(seen['PATH'] ?? '', home) },
       cwd: home,
       onText: (text) => {
         const url = output.add(text);

@@ -82,11 +82,12 @@ function readAnswers(bytes: Buffer, method: string): string[] {
     if (end < 0) break;
     const head = rest.subarray(0, end).toString('latin1');
     const status = Number(/^HTTP\/1\.[01] (\d{3}) /.exec(head)?.[1]);
-    const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? Number.POSITIVE_INFINITY);
     rest = rest.subarray(end + 4);
+    const isHeadOnly = method === 'HEAD' && rest[0] !== 0x7b;
+    const length = isHeadOnly ? 0 : Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? Number.POSITIVE_INFINITY);
     if (status === 100) continue;
     if (status === 200) said.push('ok');
-    else if (method === 'HEAD' && rest.length === 0) said.push(String(status));
+    else if (isHeadOnly) said.push(String(status));
     else if (rest.length >= length) said.push(readError(status, rest.subarray(0, length)));
     else if (Number.isNaN(status) || length === Number.POSITIVE_INFINITY) throw new Error('that is no answer of ours');
     rest = rest.subarray(Math.min(rest.length, length));

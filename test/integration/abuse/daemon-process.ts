@@ -47,7 +47,6 @@ export async function createVictim(options: SandboxOptions = {}): Promise<Victim
   const started: VictimProcess[] = [];
 
   onTestFinished(async () => {
-    
     for (const victim of started) await victim.kill('SIGKILL');
     for (const { pid } of listProcesses(({ argv }) => argv.some((argument) => argument.startsWith(`${baseDir}/`)))) process.kill(pid, 'SIGKILL');
     await sandbox.close();

@@ -39,6 +39,8 @@ describe('the socket of a running daemon', () => {
     );
     const { slowestMs } = await watch.stop();
     crowd.leave();
+    // One without a body begins.
+    await victim.client.cancelSetup();
 
     const after = await atRest(daemon, before.descriptors);
     process.stdout.write(`${JSON.stringify({ requests: REQUESTS, slowestStatusMs: Math.round(slowestMs), before, after, counts: Object.fromEntries([...counts].toSorted((a, b) => b[1] - a[1])) })}\n`);
