@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AnswerOf } from '../api/answers.js';
 import type { ParsedRequest } from '../api/requests.js';
 import { listLogs, type LogFile } from '../cloudflared/log-files.js';
@@ -15,6 +16,7 @@ const DEFAULT_LINES = 100;
 const FEW_LINES = 1_000;
 /** Of one line; what is longer was written by nobody who wants to be read. */
 const LINE_CHARACTERS = 16 * 1024;
+const LINES_AT_ONCE = 500;
 /** What is written while a slow reader is still being told of the past; then it is cut off. */
 const WAITING_LINES = 10_000;
 
@@ -107,11 +109,14 @@ async function readTail(file: LogFile, count: number, redactor: Redactor): Promi
     input.destroy();
   }
   let last: string | null = null;
-  const parsed = tail.map((line) => {
+  const parsed: LogLine[] = [];
+  for (const line of tail) {
     const entry = toLogLine(file.number, parseLogLine(line, redactor));
     last = entry.at ?? last;
-    return { ...entry, at: entry.at ?? last };
-  });
+    parsed.push({ ...entry, at: entry.at ?? last });
+    // A hundred thousand lines take seconds, in which others want to be served too.
+    if (parsed.length % LINES_AT_ONCE === 0) await nextTurn();
+  }
   return parsed.reverse();
 }
 

@@ -85,7 +85,10 @@ function readAnswers(bytes: Buffer, method: string): string[] {
     rest = rest.subarray(end + 4);
     const isHeadOnly = method === 'HEAD' && rest[0] !== 0x7b;
     const length = isHeadOnly ? 0 : Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? Number.POSITIVE_INFINITY);
-    if (status === 100) continue;
+    if (status === 100) {
+      said.push('continue');
+      continue;
+    }
     if (status === 200) said.push('ok');
     else if (isHeadOnly) said.push(String(status));
     else if (rest.length >= length) said.push(readError(status, rest.subarray(0, length)));
