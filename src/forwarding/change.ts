@@ -61,6 +61,8 @@ export interface WithdrawnAddress {
 export interface ApplyLimits {
   /** From the start of a connector until it is ready and shows our rules. */
   readonly verifyTimeoutMs: number;
+  /** The same for one that runs fewer rules: then it is looked whether anybody serves at all. */
+  readonly removalTimeoutMs: number;
   /** How long one DNS record is tried while Cloudflare is away or throttles. */
   readonly dnsTimeoutMs: number;
   /** How long removing one record is tried before it is owed. */
@@ -75,6 +77,7 @@ export interface ApplyLimits {
 
 export const DEFAULT_LIMITS: ApplyLimits = {
   verifyTimeoutMs: 60_000, // a resolver that swallows packets costs cloudflared 30 s before it dials
+  removalTimeoutMs: 10_000,
   dnsTimeoutMs: 120_000,
   withdrawTimeoutMs: 15_000,
   undoTimeoutMs: 30_000,

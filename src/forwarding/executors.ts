@@ -11,6 +11,7 @@ import { hostnamesOf, type RevisionContent } from './revision-content.js';
 import type { ForwardingStep } from './steps.js';
 import { readStoredIngress } from './stored-ingress.js';
 import { isTransient } from './transient.js';
+import { mayGoUnproven } from './verify-removal.js';
 import type { YieldWindow } from './yield-window.js';
 
 /** What the steps of one change work with. */
@@ -137,18 +138,30 @@ function verifyConnector(scope: ChangeScope, on: FindConnector): Executor<Of<'ve
   const { connectors } = ports;
   return {
     volatile: true,
-    run: async ({ revision, urgent }, signal) => {
-      const timeoutMs = urgent ? limits.killAfterMs : limits.verifyTimeoutMs;
+    run: async ({ revision, urgent, removal }, signal) => {
       const handle = on(revision) ?? (urgent ? undefined : await connectors.start(revision));
       if (handle === undefined) throw new SupervisorError('CONNECTOR_CRASHED', `The connector of revision ${revision} is gone`);
       const expected = await expectedIngress(scope, revision);
-      await withDeadline(ports.clock, timeoutMs, signal, (either) => connectors.verify(handle, expected, either)).catch((error: unknown) => {
+      const prove = (ms: number): Promise<void> => withDeadline(ports.clock, ms, signal, (either) => connectors.verify(handle, expected, either));
+      const orNotReady = (error: unknown): never => {
         throw error instanceof DeadlineReached ? notReady(revision, error) : error;
+      };
+      const timeoutMs = urgent ? limits.killAfterMs : limits.verifyTimeoutMs;
+      if (removal !== true) return prove(timeoutMs).catch(orNotReady);
+      const soonMs = Math.min(limits.removalTimeoutMs, timeoutMs);
+      return prove(soonMs).catch(async (error: unknown) => {
+        const others = connectors.current().filter((other) => other.revision !== revision);
+        const expectations = await Promise.all(others.map(async (other) => ({ handle: other, ingress: await expectedIngress(scope, other.revision).catch(() => undefined) })));
+        if (await mayGoUnproven(error, expectations, { connectors, clock: ports.clock, signal })) scope.warnings.push(UNPROVEN);
+        else if (error instanceof DeadlineReached && timeoutMs > soonMs) await prove(timeoutMs - soonMs).catch(orNotReady);
+        else orNotReady(error);
       });
     },
     undo: nothingToUndo,
   };
 }
+
+const UNPROVEN: Warning = { code: 'REMOVED_UNPROVEN', message: "Cloudflare's edge cannot be reached, so nothing is served now; the rules are removed, and the others are served when it is back." };
 
 const notReady = (revision: number, reached: DeadlineReached): SupervisorError =>
   new SupervisorError('CONNECTOR_NOT_READY', `The connector of revision ${revision} was not ready within ${reached.afterMs / 1000} s`, { cause: reached });

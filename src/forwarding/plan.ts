@@ -2,7 +2,7 @@ import type { DnsPlan } from '../core/dns.js';
 import type { Revision } from '../core/revision.js';
 import type { ReplaceMode } from './change.js';
 import type { ConnectorHandle } from './ports.js';
-import { saysTheSame, type RevisionContent } from './revision-content.js';
+import { onlyRemoves, saysTheSame, type RevisionContent } from './revision-content.js';
 import type { ForwardingStep, StepList } from './steps.js';
 
 /** The fourth stage: what has to be done, as data. Pure. */
@@ -66,7 +66,7 @@ function planRecords(dns: DnsPlan): Plan {
 function replaceConnector(input: PlanInput, revision: number, isNewSetup: boolean): readonly ForwardingStep[] {
   const start: ForwardingStep[] = [
     { kind: 'start-connector', revision, urgent: false },
-    { kind: 'verify-connector', revision, urgent: false },
+    { kind: 'verify-connector', revision, urgent: false, ...(onlyRemoves(input.current, input.desired.revision) ? { removal: true } : {}) },
   ];
   const stop: ForwardingStep[] = input.mode === 'restart' && input.running.length > 0 ? [{ kind: 'stop-connectors' }] : [];
   return [...stop, ...installArtifacts(input, isNewSetup), ...start];

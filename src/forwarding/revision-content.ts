@@ -31,6 +31,13 @@ export function makeRevision(facts: RevisionFacts, resolved: ResolvedRules, rend
   };
 }
 
+/** Whether `next` publishes fewer rules on the same tunnel, and those as they were. */
+export function onlyRemoves(current: Revision | undefined, next: Revision): boolean {
+  if (current?.tunnelId !== next.tunnelId || next.rules.length >= current.rules.length) return false;
+  const before = new Map(current.rules.map((entry) => [JSON.stringify([entry.rule.hostname, entry.rule.path ?? null]), entry]));
+  return next.rules.every((entry) => isDeepStrictEqual(before.get(JSON.stringify([entry.rule.hostname, entry.rule.path ?? null])), entry));
+}
+
 /** Whether publishing `next` would change nothing that anybody can see or that a later change relies on. */
 export function saysTheSame(current: Revision, next: Revision): boolean {
   return current.configHash === next.configHash

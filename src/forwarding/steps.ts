@@ -12,7 +12,8 @@ export type ForwardingStep =
   | { readonly kind: 'stop-connectors' }
   /** `urgent`: an address has to go, with or without this connector; it gets seconds, not a minute. */
   | { readonly kind: 'start-connector'; readonly revision: number; readonly urgent: boolean }
-  | { readonly kind: 'verify-connector'; readonly revision: number; readonly urgent: boolean }
+  /** `removal`: it runs fewer rules than before, and nothing else is different; then it may go unproven while the edge is away. */
+  | { readonly kind: 'verify-connector'; readonly revision: number; readonly urgent: boolean; readonly removal?: true }
   | { readonly kind: 'publish-record'; readonly change: DnsChange }
   /** `base` is the revision that it follows; null is none. Where another one is current, the change is planned anew. */
   | { readonly kind: 'commit-revision'; readonly revision: number; readonly base: number | null }

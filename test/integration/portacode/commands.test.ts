@@ -277,4 +277,20 @@ describe.skipIf(!isRoot)('configure_proxmox_container_expose_ports (pct runs as 
     expect((await rig.client.status()).attention.map(({ code }) => code)).toContain('DNS_REMOVAL_OWED');
     rig.sandbox.faults.api.remove(fault);
   });
+
+  test('also where nothing of Cloudflare can be reached, its edge neither', async () => {
+    const rig = await createPortacodeRig();
+    await rig.serve();
+    await rig.connect();
+    rig.addContainer(141, '598');
+    await expose(rig, [3001]);
+    rig.sandbox.faults.api.add({ fault: { kind: 'refuse' } });
+    await rig.sandbox.edge.setDialMode('refuse');
+    rig.sandbox.edge.drop(() => true);
+    expect(await expose(rig, [])).toMatchObject({ success: true, rules: [], warnings: [{ code: 'REMOVED_UNPROVEN' }, { code: 'DNS_REMOVAL_OWED' }] });
+    expect([rig.readState('forwarding')['rules'], rig.recordNames()]).toEqual([[], ['598.example.com']]);
+    rig.sandbox.faults.api.remove();
+    await rig.sandbox.edge.setDialMode('serve');
+    await eventually(async () => (await rig.client.status()).connectors.map(({ state }) => state)).toEqual(['ready']);
+  }, 60_000);
 });
