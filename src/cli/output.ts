@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { SupervisorError } from '../core/errors.js';
 import type { Warning } from '../core/dns.js';
+import { printable } from './printable.js';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -50,7 +51,7 @@ export class Output {
     if (this.json) return;
     for (const warning of warnings) {
       this.clearProgress();
-      process.stderr.write(`${this.paint('yellow', 'warning')} ${warning.message} (${warning.code})\n`);
+      process.stderr.write(`${this.paint('yellow', 'warning')} ${printable(warning.message)} (${warning.code})\n`);
     }
   }
 
@@ -63,9 +64,9 @@ export class Output {
     this.clearProgress();
     const problems = error.problems.map((problem) => {
       const where = [problem.rule === undefined ? '' : `rule ${String(problem.rule + 1)}`, problem.field ?? ''].filter((part) => part !== '').join(', ');
-      return `  - ${where === '' ? '' : `${where}: `}${problem.message}\n`;
+      return printable(`  - ${where === '' ? '' : `${where}: `}${problem.message}\n`);
     });
-    process.stderr.write(`${this.paint('red', 'error')} ${error.message} (${error.code})\n${problems.join('')}  ${error.hint}\n`);
+    process.stderr.write(`${this.paint('red', 'error')} ${printable(error.message)} (${error.code})\n${problems.join('')}  ${printable(error.hint)}\n`);
   }
 
   paint(style: Style, text: string): string {

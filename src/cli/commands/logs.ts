@@ -1,5 +1,6 @@
 import { readCount } from '../arguments.js';
 import type { RunCommand } from '../command.js';
+import { printable } from '../printable.js';
 
 export const run: RunCommand = async (context) => {
   const { options, output } = context;
@@ -14,7 +15,8 @@ export const run: RunCommand = async (context) => {
   for await (const line of stream) {
     output.value(line);
     const fields = Object.entries(line.fields).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-    output.line(`${line.at ?? ''} [${String(line.connector)}] ${line.level.padEnd(5)} ${line.message} ${output.paint('dim', fields.join(' '))}`.trimEnd());
+    const said = printable(`${line.at ?? ''} [${String(line.connector)}] ${line.level.padEnd(5)} ${line.message}`);
+    output.line(`${said} ${output.paint('dim', printable(fields.join(' ')))}`.trimEnd());
   }
   return 0;
 };
