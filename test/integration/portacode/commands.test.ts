@@ -284,13 +284,13 @@ describe.skipIf(!isRoot)('configure_proxmox_container_expose_ports (pct runs as 
     await rig.connect();
     rig.addContainer(141, '598');
     await expose(rig, [3001]);
-    rig.sandbox.faults.api.add({ fault: { kind: 'refuse' } });
+    // As a captive portal answers: else the removal of the record is tried for a while before it is owed.
+    rig.sandbox.faults.api.add({ fault: { kind: 'html' }, method: 'DELETE' });
     await rig.sandbox.edge.setDialMode('refuse');
     rig.sandbox.edge.drop(() => true);
     expect(await expose(rig, [])).toMatchObject({ success: true, rules: [], warnings: [{ code: 'REMOVED_UNPROVEN' }, { code: 'DNS_REMOVAL_OWED' }] });
     expect([rig.readState('forwarding')['rules'], rig.recordNames()]).toEqual([[], ['598.example.com']]);
-    rig.sandbox.faults.api.remove();
-    await rig.sandbox.edge.setDialMode('serve');
-    await eventually(async () => (await rig.client.status()).connectors.map(({ state }) => state)).toEqual(['ready']);
+    const { daemon, connectors } = await rig.client.status();
+    expect(connectors.filter(({ state }) => state !== 'draining').map(({ revision }) => revision)).toEqual([daemon.revision]);
   }, 60_000);
 });
