@@ -132,10 +132,10 @@ function findLateRules(taken: readonly { readonly candidate: Candidate; readonly
   const late: RefusedRule[] = [];
   for (const [index, { candidate, rule }] of taken.entries()) {
     if (!rule.hostname.startsWith('*.')) continue; // of one name the order is the same, or the later one is never reached
-    const overtaking = taken.slice(index + 1).find((other) => compareRanks(rankRule(rule), rankRule(other.rule)) > 0 && overlaps(candidate.reach, other.candidate.reach));
-    if (overtaking === undefined) continue;
-    if (leadsAlike(rule, overtaking.rule)) notes.push(`Rule #${overtaking.number} is tried before rule #${candidate.number} here; both lead to the same.`);
-    else late.push(refuse(candidate, { code: 'RULE_OVERTAKEN', reason: `would be tried after rule #${overtaking.number} here, since exact names go before wildcards and longer paths before shorter ones: requests that are for both would be led elsewhere` }));
+    const overtaking = taken.slice(index + 1).filter((other) => compareRanks(rankRule(rule), rankRule(other.rule)) > 0 && overlaps(candidate.reach, other.candidate.reach));
+    const elsewhere = overtaking.find((other) => !leadsAlike(rule, other.rule));
+    if (elsewhere !== undefined) late.push(refuse(candidate, { code: 'RULE_OVERTAKEN', reason: `would be tried after rule #${elsewhere.number} here, since exact names go before wildcards and longer paths before shorter ones: requests that are for both would be led elsewhere` }));
+    else for (const { number } of overtaking) notes.push(`Rule #${number} is tried before rule #${candidate.number} here; both lead to the same.`);
   }
   return late;
 }

@@ -28,7 +28,7 @@ export async function parseConfigFile(text: string): Promise<ConfigFile | { read
   try {
     document = parse(text, { schema: 'core', merge: true, logLevel: 'error' });
   } catch (error) {
-    return { problem: `it is not YAML: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}` };
+    return { problem: `it is not YAML: ${error instanceof Error ? (error.message.split('\n')[0] ?? '').replace(/:$/, '') : String(error)}` };
   }
   if (document === null) return { tunnel: undefined, ingress: undefined, originRequest: {}, settings: new Map() };
   if (!isRecord(document)) return { problem: 'it is not a configuration of cloudflared' };

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Authority, Origin, ProcessOrigin, Unreadable } from '../findings.js';
-import { parseInvocation, showCommandLine, withEnvironment, type Invocation } from '../parse/invocation.js';
+import { findProgram, parseInvocation, showCommandLine, withEnvironment, type Invocation } from '../parse/invocation.js';
 import type { SurveyFiles, SurveyProcess } from './ports.js';
 import type { FoundService } from './services.js';
 
@@ -76,8 +77,12 @@ const UNKNOWN: Invocation = { kind: 'run', tunnelRef: undefined, flags: new Map(
 /** By the unit that the kernel says it is in; else it has the very words of the script. */
 function runsAs({ origin, text }: FoundService, { cgroup, argv }: SurveyProcess): boolean {
   if (origin.init === 'systemd' || origin.init === 'systemd-user') return unitOf(cgroup) === origin.name;
-  const { words } = text;
-  return words !== undefined && words.length <= argv.length && words.every((word, index) => word === argv[argv.length - words.length + index]);
+  const program = findProgram(text.words ?? []);
+  const running = findProgram(argv);
+  if (text.words === undefined || program === undefined || running === undefined) return false;
+  // What runs may be a script by its interpreter, which has the name of the script among its own words.
+  const isProgram = argv[running]?.endsWith(text.words[program] ?? '') === true;
+  return isProgram && isDeepStrictEqual(text.words.slice(program + 1), argv.slice(running + 1));
 }
 
 function unitOf(cgroup: string): string | undefined {

@@ -76,7 +76,7 @@ async function findIdle(known: readonly Finding[], user: UserIds, files: SurveyF
     for (const name of files.list(path)) {
       const file = join(path, name);
       if (name === 'config.yml' || name === 'config.yaml') {
-        if ([...known, ...idle].some(({ config }) => config?.from === file)) continue;
+        if ([...known, ...idle].some(({ config, unreadable }) => config?.from === file || unreadable.some((one) => one.path === file))) continue;
         const finding = await resolveLaunch(idleLaunch(file, authority, user, new Map([['config', file]])), files);
         if (finding.tunnelId !== undefined || finding.tunnelName !== undefined || finding.unreadable.length > 0) idle.push(finding);
       }
