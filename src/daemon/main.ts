@@ -149,7 +149,7 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
   await closeServer(server);
   await parts.cloudflare.close();
   await parts.devices.close();
-  await portacode.close();
+  if (!handover) await portacode.close();
   store.close();
   if (failure !== undefined) throw failure;
   return exitCode;

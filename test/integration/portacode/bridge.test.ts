@@ -60,7 +60,7 @@ function startBridge(rig: PortacodeRig, args: readonly string[], env: NodeJS.Pro
   };
 }
 
-const configure = (requestId: string, ...names: readonly string[]): object => ({
+const configure = (requestId: string, ...names: readonly string[]): Readonly<Record<string, unknown>> => ({
   cmd: 'configure_cloudflare_forwarding', device_id: '6', request_id: requestId, rules: names.map((name) => ({ hostname: `${name}.example.com`, destination: 'http://127.0.0.1:3000' })),
 });
 
@@ -125,6 +125,20 @@ test('with --follow goes on across a killed daemon, keeps the files current wher
   expect(await bridge.ended).toBe(0);
   // The daemon serves on.
   expect((await rig.client.status()).rules).toHaveLength(3);
+});
+
+test('status --portacode prints what Portacode shows, with a daemon and without', async () => {
+  const rig = await createPortacodeRig();
+  const daemon = await rig.serve();
+  const show = (): unknown => JSON.parse(spawnSync(process.execPath, [PROGRAM, 'status', '--portacode'], { encoding: 'utf8', env: environmentOf(rig) }).stdout);
+  expect(show()).toEqual({ cloudflare_tunnel: {}, cloudflare_forwarding: { rules: [], updated_at: null } });
+  await rig.connect();
+  await rig.ask(configure('f1', 'app'));
+  const shown = { cloudflare_tunnel: rig.readState('tunnel'), cloudflare_forwarding: { rules: [{ hostname: 'app.example.com', destination: 'http://127.0.0.1:3000' }], updated_at: rig.readState('forwarding')['updated_at'] } };
+  expect(show()).toEqual(shown);
+  daemon.kill('SIGKILL');
+  await daemon.ended;
+  expect(show()).toEqual(shown);
 });
 
 test('ends when nobody reads any more', async () => {

@@ -170,6 +170,9 @@ describe('what goes wrong today', () => {
     expect(await configure(rig, [{ hostname: 'app.example.net', destination: url }])).toMatchObject({ success: true, rules: [{ hostname: 'app.example.net' }], outside_zone_rules: [{ hostname: 'app.example.com' }] });
     await rig.connect('example.com');
     expect(rig.readState('forwarding')).toMatchObject({ rules: [{ hostname: 'app.example.com' }], outside_zone_rules: [{ hostname: 'app.example.net' }] });
+    // No rules at all means none, wherever they were.
+    expect(await configure(rig, [])).not.toHaveProperty('outside_zone_rules');
+    expect(rig.readState('forwarding')).not.toHaveProperty('outside_zone_rules');
   });
 
   test('11: nothing changed: nothing is restarted', async () => {
