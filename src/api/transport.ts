@@ -125,7 +125,7 @@ function readError(status: number, text: string): SupervisorError {
   if (!isRecord(body) || typeof body['code'] !== 'string' || typeof body['message'] !== 'string')
     return new SupervisorError('INTERNAL_FAULT', `The daemon answered ${status} and no error of ours`);
   const problems = Array.isArray(body['problems']) ? body['problems'].filter(isProblem) : [];
-  const known = body['code'] in ERRORS;
+  const known = Object.hasOwn(ERRORS, body['code']);
   return new SupervisorError(
     known ? (body['code'] as ErrorCode) : 'INTERNAL_FAULT',
     known ? body['message'] : `${body['code']}: ${body['message']}`,

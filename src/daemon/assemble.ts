@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { createLogin } from '../cloudflared/login.js';
@@ -166,8 +166,12 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
 /** What cloudflared makes: 32 random bytes. */
 const TUNNEL_SECRET_BYTES = 32;
 
-const canRead = (path: string): Promise<boolean> =>
-  access(path, constants.R_OK).then(
-    () => true,
-    () => false,
-  );
+/** cloudflared would read for ever from a FIFO, and trust nobody by a directory. */
+async function canRead(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.R_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false; // Not there, or not for us to read.
+  }
+}

@@ -57,5 +57,5 @@ function clear(state: AttentionState, matches: (about: string) => boolean): Atte
 const clearName = (state: AttentionState, hostname: string): AttentionState => clear(state, (about) => about.endsWith(` ${hostname}`));
 
 export function toAttention(code: string, message: string, hint?: string): Attention {
-  return { code, message, hint: hint ?? (code in ERRORS ? ERRORS[code as ErrorCode].hint : '') };
+  return { code, message, hint: hint ?? (Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode].hint : '') };
 }

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { isHolderAlive, parseHolder, type LockHolder } from './lock-holder.js';
+import { readRegularTextSync } from './regular-file.js';
 import { errnoOf } from './storage-error.js';
 
 /** A claim without a readable holder is being written now, unless it is older than this. */
@@ -35,7 +36,7 @@ function claim(path: string, claimant: LockHolder): boolean {
 
 function removeStale(path: string): boolean {
   try {
-    const claimant = parseHolder(readFileSync(path, 'utf8'));
+    const claimant = parseHolder(readRegularTextSync(path));
     const stale = claimant === undefined ? Date.now() - statSync(path).mtimeMs > TORN_CLAIM_MS : !isHolderAlive(claimant);
     if (stale) unlinkSync(path);
     return stale;

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { errnoOf } from './storage-error.js';
 
@@ -15,9 +15,7 @@ const NOT_A_FILE = 'ENOTFILE';
 export async function readRegularFile(path: string): Promise<Buffer> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const about = await file.stat();
-    if (!about.isFile()) throw notAFile('it is not a file');
-    if (about.size > LARGEST_BYTES) throw notAFile(`it is larger than ${LARGEST_BYTES} bytes`);
+    mustBeFile(await file.stat());
     return await file.readFile();
   } finally {
     await file.close();
@@ -25,6 +23,22 @@ export async function readRegularFile(path: string): Promise<Buffer> {
 }
 
 export const readRegularText = async (path: string): Promise<string> => (await readRegularFile(path)).toString('utf8');
+
+/** For the few that are read before there is anybody else to wait. */
+export function readRegularTextSync(path: string): string {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    mustBeFile(fstatSync(descriptor));
+    return readFileSync(descriptor, 'utf8');
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function mustBeFile(about: Stats): void {
+  if (!about.isFile()) throw notAFile('it is not a file');
+  if (about.size > LARGEST_BYTES) throw notAFile(`it is larger than ${LARGEST_BYTES} bytes`);
+}
 
 /** What stands there can never be read as a file: a directory, a FIFO, a socket, a link to itself, something endless. */
 export const isNoFile = (error: unknown): boolean => [NOT_A_FILE, 'ENXIO', 'ELOOP'].includes(errnoOf(error) ?? '');

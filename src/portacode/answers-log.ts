@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { appendFile, open, type FileHandle } from 'node:fs/promises';
 import type { Clock } from '../core/clock.js';
 import { isMissing, writeFileAtomic } from '../host/atomic-file.js';
@@ -155,9 +156,13 @@ async function endsWithNewline(path: string, size: number): Promise<boolean> {
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
-    return await open(path, 'r');
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
+  // A FIFO would hold its reader, and its writer, for ever.
+  throw new Error(`${path} is not a file`);
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { removeDurably, writeFileAtomic } from '../host/atomic-file.js';
+import { readRegularTextSync } from '../host/regular-file.js';
 import { parseObject } from './json.js';
 
 /** Who of Portacode waits for the setup that is under way, and so is told by their own answer. */
@@ -64,7 +64,7 @@ export class SetupAskers {
 function readAsker(path: string): Pick<SetupAsker, 'requestId'> | undefined {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularTextSync(path);
   } catch {
     return undefined; // nobody asked and went, as almost always
   }

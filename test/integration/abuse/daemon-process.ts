@@ -87,9 +87,9 @@ export async function createVictim(options: SandboxOptions = {}): Promise<Victim
     },
     setUp: async () => {
       const { seq } = await client.startSetup({ cert: certificate() });
-      for await (const { type } of client.events({ since: seq })) {
+      for await (const { type, data } of client.events({ since: seq })) {
         if (type === 'setup.completed') return;
-        if (type === 'setup.failed') throw new Error('the setup failed');
+        if (type === 'setup.failed') throw new Error(`the setup failed: ${JSON.stringify(data)}`);
       }
     },
   };

@@ -23,6 +23,9 @@ describe('the socket of a running daemon', () => {
     const daemon = await victim.start();
     await victim.setUp();
     await victim.client.addRule({ hostname: 'kept.example.com', destination: 'http://127.0.0.1:1' });
+    const rule = { hostname: 'a.example.com', destination: 'https://localhost', dryRun: true };
+    for (const caPool of ['/etc', '/dev/zero', '/nowhere']) await expect(victim.client.addRule({ ...rule, originRequest: { caPool } })).rejects.toMatchObject({ code: 'FORWARDING_INVALID' });
+    // Whatever is loaded at first use is loaded now.
     await fc.assert(fc.asyncProperty(fc.array(attack, { minLength: AT_ONCE, maxLength: AT_ONCE }), async (attacks) => void (await Promise.all(attacks.map((one) => carryOut(victim.socketPath, one))))), { numRuns: 10, seed: 1, endOnFailure: true });
     const before = await atRest(daemon);
 

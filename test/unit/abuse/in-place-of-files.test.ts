@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { listLogs, nextLogNumber } from '../../../src/cloudflared/log-files.js';
 import { checkRunFiles } from '../../../src/cloudflared/preflight.js';
 import { readPlaces } from '../../../src/host/places.js';
+import { openAnswersLog } from '../../../src/portacode/answers-log.js';
+import { SetupAskers } from '../../../src/portacode/setup-askers.js';
 import { openCopyHashes } from '../../../src/state/copy-hashes.js';
 import { readCredentials } from '../../../src/state/credentials-file.js';
 import { createDocument } from '../../../src/state/document.js';
@@ -15,7 +17,7 @@ import { readSecret } from '../../../src/state/read-secret.js';
 import { openRevisionStore } from '../../../src/state/revisions.js';
 import { sha256 } from '../../../src/state/hash.js';
 import { failOnEvent, recordEvents } from '../../fixtures/recorded-events.js';
-import { makeBase } from '../state/base.js';
+import { makeBase, STILL_CLOCK } from '../state/base.js';
 
 /** What may stand where a file of ours should: a reader that waits for it waits for ever. */
 const OBSTACLES: Readonly<Record<string, (path: string) => void>> = {
@@ -99,6 +101,16 @@ describe.each(Object.entries(OBSTACLES))('%s', (_name, put) => {
     await expect(readPlaces(asked)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
     put(paths.eventsLog);
     expect(() => openEventStore({ path: paths.eventsLog })).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED' }) as Error);
+  });
+
+  test('in the place of what Portacode was answered holds nobody up', async () => {
+    const paths = makeBase();
+    put(paths.answersLog);
+    const answers = openAnswersLog({ path: paths.answersLog, clock: STILL_CLOCK });
+    await answers.add('a', [{ event: 'x' }]);
+    expect(await answers.find('a')).toBeUndefined();
+    put(paths.setupAsker);
+    expect(() => new SetupAskers(paths.setupAsker)).not.toThrow();
   });
 
   test('in the place of a log is passed over, and its name is not taken', () => {
