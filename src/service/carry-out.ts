@@ -60,12 +60,12 @@ async function asRoot(argv: Argv, timeoutMs: number): Promise<undefined> {
 }
 
 /**
- * Made empty with its mode, and then written by a program from its standard input: no shell, no moment in which others
- * can read it, and no file of ours on the way that somebody could exchange.
+ * Made empty, given its mode, and then written by a program from its standard input: no shell, no moment in which others
+ * can read it, and no file of ours on the way that somebody could exchange. By programs that busybox has too.
  */
 async function writeAsRoot(path: string, mode: number, content: string): Promise<undefined> {
-  const octal = mode.toString(8).padStart(4, '0');
-  await runPrivileged([requireProgram('install'), '-D', '-m', octal, '-o', '0', '-g', '0', '/dev/null', path], { timeoutMs: FILE_WORK_TIMEOUT_MS });
+  await asRoot([requireProgram('touch'), path], FILE_WORK_TIMEOUT_MS);
+  await asRoot([requireProgram('chmod'), mode.toString(8).padStart(4, '0'), path], FILE_WORK_TIMEOUT_MS);
   await runPrivileged([requireProgram('tee'), path], { timeoutMs: FILE_WORK_TIMEOUT_MS, input: content });
 }
 

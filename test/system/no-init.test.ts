@@ -55,11 +55,12 @@ describe.each([
       await site.machine.must(['nsenter', '-t', String(innerOf(container.init)), '-p', '-m', '/bin/sh', '-c', '(sleep 0.05; exit) & exit 0']);
       await until(() => zombiesOf(container.init), (zombies) => zombies.length === 0 && sleepersOf(site).length === 0);
 
+      await site.settle();
       const load = startLoad(world);
       const first = site.daemon().innerPid;
       await site.client().stopDaemon({ handover: true });
       await until(async () => (await site.client().status()).daemon.pid, (pid) => pid !== first);
-      await until(async () => (await site.client().status()).connectors.length, (count) => count === 1);
+      await site.settle();
       expect([...(await load.stop()).reasons]).toEqual([]);
 
       const slow = world.visitors.get(HOSTNAME, '/slow');
@@ -105,10 +106,11 @@ describe.skipIf(lacksForHost() !== undefined)(`without an init${lacksForHost() =
     const up = ['/bin/sh', '-c', `${NODE} /opt/cloudflared-supervisor/dist/cli/main.js up`];
     await site.machine.must(up, { user: 'svc', env: { ...world.environment } });
     await site.publish('svc');
+    await site.settle();
     const load = startLoad(world);
     signal([site.daemon()], 'SIGKILL');
     await site.machine.must(up, { user: 'svc', env: { ...world.environment, HOME: '/home/svc', SHELL: '/bin/sh', PATH: '/usr/bin:/bin' } });
-    await until(async () => (await site.client().status()).connectors.length, (count) => count === 1);
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
     await world.close();
   });

@@ -14,7 +14,6 @@ describe.skipIf(lack !== undefined)(`a service of a real OpenRC${lack === undefi
   let world: World;
   let site: Site;
   const status = async () => await site.client().status();
-  const settled = async (): Promise<void> => void (await until(async () => (await status()).connectors, (connectors) => connectors.length === 1 && connectors[0]?.state === 'ready'));
   const supervisors = () => site.machine.processes(({ argv }) => argv[0]?.endsWith('supervise-daemon') === true);
   const rc = async (...words: readonly string[]) => await site.machine.run(['/sbin/rc-service', 'cloudflared-supervisor', ...words]);
 
@@ -45,7 +44,7 @@ describe.skipIf(lack !== undefined)(`a service of a real OpenRC${lack === undefi
     const load = startLoad(world);
     signal([site.daemon()], 'SIGKILL');
     await until(async () => (await status()).daemon.pid, (next) => next !== innerPid);
-    await settled();
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
   });
 
@@ -54,7 +53,7 @@ describe.skipIf(lack !== undefined)(`a service of a real OpenRC${lack === undefi
     const { innerPid } = site.daemon();
     const load = startLoad(world);
     const restarted = await site.json('svc', ['up', '--restart']);
-    await settled();
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
     expect(restarted).toMatchObject({ started: true, unit: SCRIPT, pid: site.daemon().innerPid });
     expect(restarted['pid']).not.toBe(innerPid);
@@ -86,7 +85,7 @@ describe.skipIf(lack !== undefined)(`a service of a real OpenRC${lack === undefi
     expect(await site.json('svc', ['service', 'status'])).toMatchObject({ active: 'failed', serving: { pid: site.daemon().innerPid } });
     // OpenRC itself would start a second daemon, which our lock keeps out.
     await site.json('svc', ['service', 'start']);
-    await settled();
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
     expect(await site.json('svc', ['service', 'status'])).toMatchObject({ active: 'active', pid: site.daemon().innerPid, serving: { pid: site.daemon().innerPid } });
   });

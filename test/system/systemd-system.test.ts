@@ -15,12 +15,11 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
   let site: Site;
   const status = async () => await site.client().status();
   const show = async (property: string): Promise<string> => (await site.machine.sh(`systemctl show --value -p ${property} ${UNIT}`)).trim();
-  const settled = async (): Promise<void> => void (await until(async () => (await status()).connectors, (connectors) => connectors.length === 1 && connectors[0]?.state === 'ready'));
   /** A drop-in, as an administrator writes it, and a daemon that runs with it. */
   const override = async (setting: string): Promise<void> => {
     await site.machine.sh(`mkdir -p /etc/systemd/system/${UNIT}.d && printf '[Service]\\n%s\\n' ${setting} > /etc/systemd/system/${UNIT}.d/test.conf && systemctl daemon-reload`);
     await site.json('svc', ['service', 'restart']);
-    await settled();
+    await site.settle();
   };
 
   beforeAll(async () => {
@@ -34,10 +33,11 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
   test('a daemon in the background hands over to it', async () => {
     await site.json('svc', ['up']);
     await site.publish('svc');
+    await site.settle();
     const load = startLoad(world);
     const before = site.daemon().innerPid;
     expect(await site.json('svc', ['service', 'install'])).toMatchObject({ installed: true, init: 'systemd', scope: 'system', user: 'svc', hardening: 'full', warnings: [] });
-    await settled();
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
     expect(site.daemon().innerPid).not.toBe(before);
     expect(await site.json('svc', ['service', 'status'])).toMatchObject({ active: 'active', enabled: true, pid: site.daemon().innerPid, serving: { pid: site.daemon().innerPid } });
@@ -49,7 +49,7 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
     const load = startLoad(world);
     signal([site.daemon()], 'SIGKILL');
     await until(async () => (await status()).daemon.pid, (next) => next !== innerPid);
-    await settled();
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
     expect(await show('NRestarts')).not.toBe('0');
   });
@@ -69,7 +69,7 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
     signal([site.daemon()], 'SIGSTOP');
     await until(async () => (await site.machine.sh(`journalctl -u ${UNIT} --no-pager`)).includes('Watchdog timeout'), (isThere) => isThere);
     await until(async () => (await status()).daemon.pid, (next) => next !== innerPid);
-    await settled();
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
   });
 
@@ -78,7 +78,7 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
     const { innerPid } = site.daemon();
     const load = startLoad(world);
     const restarted = await site.json('svc', ['up', '--restart']);
-    await settled();
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
     expect(restarted).toMatchObject({ started: true, unit: `/etc/systemd/system/${UNIT}`, pid: site.daemon().innerPid });
     expect(restarted['pid']).not.toBe(innerPid);
@@ -88,7 +88,7 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
   test('installed again with other options: they count, and nothing is lost', async () => {
     const load = startLoad(world);
     await site.json('svc', ['service', 'install', '--grace-period', '5s']);
-    await settled();
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
     expect(await show('TimeoutStopUSec')).toBe('40s');
     expect(site.daemon().argv.join(' ')).toContain('--grace-period 5s');
@@ -111,7 +111,7 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
     expect(await until(async () => await show('ActiveState'), (state) => state !== 'deactivating')).toBe('inactive');
     expect(site.connectors()).toEqual([]);
     await site.json('svc', ['service', 'start']);
-    await settled();
+    await site.settle();
   });
 
   test('a daemon that does not stop is forced, and its connectors are swept', async () => {
@@ -127,7 +127,7 @@ describe.skipIf(lack !== undefined)(`a unit of the machine under a real systemd$
     expect(site.connectors()).toEqual([]);
     expect(await show('Result')).toBe('timeout');
     await site.json('svc', ['service', 'start']);
-    await settled();
+    await site.settle();
   });
 
   test('it is there after a boot', async () => {

@@ -13,7 +13,6 @@ describe.skipIf(lack !== undefined)(`a unit of the user's own systemd${lack === 
   let world: World;
   let site: Site;
   const status = async () => await site.client().status();
-  const settled = async (): Promise<void> => void (await until(async () => (await status()).connectors, (connectors) => connectors.length === 1 && connectors[0]?.state === 'ready'));
 
   beforeAll(async () => {
     world = await createWorld();
@@ -37,12 +36,12 @@ describe.skipIf(lack !== undefined)(`a unit of the user's own systemd${lack === 
   test('driven by the user, who lingers now, without any rights', async () => {
     const load = startLoad(world);
     await site.json('svc', ['service', 'install', '--scope', 'user']);
-    await settled();
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
     await site.json('svc', ['service', 'stop']);
     expect(site.connectors()).toEqual([]);
     expect(await site.json('svc', ['up'])).toMatchObject({ started: true, unit: UNIT });
-    await settled();
+    await site.settle();
   });
 
   test('a killed daemon comes back, and its connector served on', async () => {
@@ -50,7 +49,7 @@ describe.skipIf(lack !== undefined)(`a unit of the user's own systemd${lack === 
     const load = startLoad(world);
     signal([site.daemon()], 'SIGKILL');
     await until(async () => (await status()).daemon.pid, (next) => next !== innerPid);
-    await settled();
+    await site.settle();
     expect([...(await load.stop()).reasons]).toEqual([]);
   });
 

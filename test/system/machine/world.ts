@@ -8,6 +8,7 @@ import { Load } from '../../../src/measure/load.js';
 import { Visitors, type Answer } from '../../../src/measure/visitor.js';
 import { startSandbox, type Sandbox } from '../../../src/sandbox/sandbox.js';
 import { toOriginCert } from '../../../src/sandbox/world/api-tokens.js';
+import { until } from './until.js';
 import { CLI, NODE, SHARED, startMachine, type Machine, type MachineOptions, type MachineProcess, type Outcome, type RunOptions } from './machine.js';
 
 const ZONE = 'example.com';
@@ -42,6 +43,8 @@ export interface Site {
   client(user?: string): SupervisorClient;
   /** Connects the domain with a certificate brought by hand, and publishes the service. */
   publish(user: string, names?: { readonly hostname?: string; readonly name?: string }): Promise<void>;
+  /** Resolves when one connector is left, and serves: those before it answered by older rules as long as they were there. */
+  settle(user?: string): Promise<void>;
   daemon(): MachineProcess;
   connectors(): readonly MachineProcess[];
   close(): Promise<void>;
@@ -96,9 +99,10 @@ function createSite(machine: Machine, world: Pick<World, 'visitors' | 'origin' |
     if (code !== 0) throw new Error(`${args.join(' ')} ended with ${signal ?? code}: ${stdout}${stderr}`);
     return (last === '' ? {} : JSON.parse(last)) as Record<string, unknown>;
   };
+  const client: Site['client'] = (user = 'svc') => createClient({ socketPath: join(machine.root, homeOf(user), '.cloudflared/supervisor/control.sock') });
   return {
-    machine, cli, json,
-    client: (user = 'svc') => createClient({ socketPath: join(machine.root, homeOf(user), '.cloudflared/supervisor/control.sock') }),
+    machine, cli, json, client,
+    settle: async (user) => void (await until(async () => (await client(user).status()).connectors, (connectors) => connectors.length === 1 && connectors[0]?.state === 'ready')),
     publish: async (user, { hostname = HOSTNAME, name } = {}) => {
       await world.bringCertificate();
       await json(user, ['setup', '--cert', `${SHARED}/cert.pem`, ...(name === undefined ? [] : ['--name', name])]);
