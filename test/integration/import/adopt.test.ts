@@ -32,8 +32,11 @@ const openWith = (more: Partial<CloudflareAccount>): Partial<SetupPorts> => ({ o
 async function adopt(parameters: SetupParameters, ports: Partial<SetupPorts> = {}) {
   const session = harness.createSession(ports);
   const { outcome } = session.start(parameters);
-  const result = await outcome.finally(() => session.settled());
-  return result;
+  try {
+    return await outcome;
+  } finally {
+    await session.settled();
+  }
 }
 
 const stagedFiles = async (): Promise<readonly string[]> => (await harness.files()).filter((file) => file.startsWith('setup/'));

@@ -9,7 +9,7 @@ import type { ApplyLimits, ApplyPorts, ReplaceMode } from '../../../src/forwardi
 import type { IngressRule } from '../../../src/core/ingress.js';
 import type { ConnectorHandle } from '../../../src/forwarding/ports.js';
 import { createWriter, type ForwardingWriter } from '../../../src/forwarding/writer.js';
-import type { Gate, JournalEntry, JournalHeader, JournalRecord, OpenJournal } from '../../../src/transaction/ports.js';
+import type { Gate, JournalEntry, JournalHeader, OpenJournal } from '../../../src/transaction/ports.js';
 import { parse } from 'yaml';
 
 /** Everything that outlives a supervisor: disk, processes, Cloudflare. In memory; each supervisor is a set of ports on it. */
@@ -226,10 +226,10 @@ export function startSupervisor(world: World, options: SupervisorOptions = {}): 
     },
     journals: {
       open: (header) => act('journal.open', () => {
-        world.journals.set(header.change, { header: structuredClone(header) as JournalHeader, entries: [] });
+        world.journals.set(header.change, { header: structuredClone(header), entries: [] });
         return openJournal(header.change);
       }),
-      unfinished: async () => structuredClone([...world.journals.values()]) as JournalRecord[],
+      unfinished: async () => structuredClone([...world.journals.values()]),
       reopen: async (change) => openJournal(change),
     },
     tunnel: () => world.tunnel,

@@ -140,13 +140,6 @@ describe('a document that was damaged', () => {
     expect(read(join(path, '..', aside.at(-1) ?? ''))).toBe('damage 7');
   });
 
-  test('what cannot be read at all is said, and not taken for damage', async () => {
-    const path = at();
-    mkdirSync(path);
-    await expect(open(path).read()).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
-    expect(existsSync(path)).toBe(true);
-  });
-
   test.skipIf(process.geteuid?.() === 0)('a file that is not ours to read is said (as a user, not as root)', async () => {
     const path = at();
     writeFileSync(path, '{}');
