@@ -90,6 +90,8 @@ export function createCopies({ sources, hashes, revisions, emit, clock }: Copies
       return { behind: outcome !== 'applied', told: { file: source.path, outcome: 'applied', message } };
     } catch (error) {
       const { code, message: problem } = toSupervisorError(error);
+      // Nothing is wrong with it: the next start finishes what was begun, or looks at it again.
+      if (code === 'DAEMON_STOPPING' || code === 'INTERRUPTED') return { behind: false };
       if (code === 'DOCUMENT_CORRUPT' && source.mend !== undefined) {
         await source.mend();
         return { behind: true };

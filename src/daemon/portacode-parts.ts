@@ -43,7 +43,9 @@ export interface PortacodeGiven {
 export function createPortacodePart(given: PortacodeGiven): PortacodePart {
   const { context, parts, state, log, stopping } = given;
   const { clock, logger, places, environment } = context;
+  const taken = takenIn(given);
   const tunnelFile = async () => {
+    await taken;
     await parts.stateFiles.refreshTunnel().catch((error: unknown) => logger.warn({ error }, 'the state file of the tunnel could not be written'));
     return parts.stateFiles.readTunnel();
   };
@@ -85,14 +87,19 @@ async function forgetEnded({ recovered, state, parts }: PortacodeGiven, askers: 
   if (!isUnderWay) askers.forget();
 }
 
+/** What somebody wrote into the files while nobody looked was looked at: before that they are not written. */
+const takenIn = ({ recovered }: PortacodeGiven): Promise<void> => recovered.catch(() => undefined);
+
 /** Changes of one moment are written together: while a connector replaces another, nothing that is shown changes. */
 const SETTLE_MS = 300;
 
-function keepTunnelFileCurrent({ context, parts, log, stopping }: PortacodeGiven): void {
+function keepTunnelFileCurrent(given: PortacodeGiven): void {
+  const { context, parts, log, stopping } = given;
   const { clock, logger } = context;
   let isDue = false;
   const refresh = async (): Promise<void> => {
     await clock.sleep(SETTLE_MS, stopping);
+    await takenIn(given);
     isDue = false;
     await parts.stateFiles.refreshTunnel();
   };

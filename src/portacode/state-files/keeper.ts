@@ -67,14 +67,27 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
     return reading.kind === 'corrupt' && good.kind === 'read' ? good.value : undefined;
   };
 
+  const keepAside = async (path: string): Promise<void> => {
+    const aside = `${path}.edited-${toIso(clock.now()).replaceAll(/[-:.]/g, '')}`;
+    await copyFile(path, aside);
+    emit('copy.edited', { file: path, outcome: 'set-aside', message: `It was changed while the daemon ran, and is written anew. What it said stands beside it as ${aside}.` });
+  };
+
   /** What somebody wrote into it while we ran is not published, and not lost either. */
-  const keepEdited = async (standing: JsonObject | undefined, next: JsonObject): Promise<void> => {
+  const keepEditedRules = async (standing: JsonObject | undefined, next: JsonObject): Promise<void> => {
     if (standing === undefined || (await hashes.check(forwardingPath)).kind !== 'edited' || sameRules(standing, next)) return;
     const good = await readStateFile(goodCopyOf(forwardingPath));
-    if (good.kind === 'read' && sameRules(standing, good.value)) return;
-    const aside = `${forwardingPath}.edited-${toIso(clock.now()).replaceAll(/[-:.]/g, '')}`;
-    await copyFile(forwardingPath, aside);
-    emit('copy.edited', { file: forwardingPath, outcome: 'set-aside', message: `It was changed while the daemon ran, and is written anew. What it said stands beside it as ${aside}.` });
+    if (good.kind !== 'read' || !sameRules(standing, good.value)) await keepAside(forwardingPath);
+  };
+
+  /** The same for another tunnel. */
+  const keepEditedTunnel = async (standing: JsonObject | undefined, { tunnel: identity }: TunnelFacts): Promise<void> => {
+    if (standing === undefined || identity === undefined || (await hashes.check(tunnelPath)).kind !== 'edited') return;
+    try {
+      refuseOtherTunnel(standing, identity);
+    } catch {
+      await keepAside(tunnelPath);
+    }
   };
 
   const toCopies = (path: string, value: JsonObject): readonly Copy[] => {
@@ -108,7 +121,7 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
       await makeDirectory();
       const standing = await readStanding(forwardingPath);
       const next = renderForwardingFile(revision, standing);
-      await keepEdited(standing, next);
+      await keepEditedRules(standing, next);
       return toCopies(forwardingPath, next);
     },
     readRules: (content) => Promise.resolve(readEditedRules(parse(content))),
@@ -121,7 +134,9 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
     staysWithoutTunnel: false,
     render: async () => {
       await makeDirectory();
-      const value = renderTunnelFile(await facts(), await readStanding(tunnelPath), clock.now());
+      const [known, standing] = [await facts(), await readStanding(tunnelPath)];
+      await keepEditedTunnel(standing, known);
+      const value = renderTunnelFile(known, standing, clock.now());
       return value === undefined ? [] : toCopies(tunnelPath, value);
     },
     // It asks for no rules: what is not ours in it is kept, what is ours is written anew.
@@ -145,6 +160,7 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
       return;
     }
     if (isDeepStrictEqual(value, standing)) return;
+    await keepEditedTunnel(standing, known);
     await makeDirectory();
     await hashes.write(toCopies(tunnelPath, value), options.currentRevision());
   };

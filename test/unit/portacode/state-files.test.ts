@@ -200,6 +200,20 @@ describe('the state directory', () => {
     expect(events).toMatchObject([{ type: 'copy.edited', data: { file: path, outcome: 'set-aside' } }]);
   });
 
+  test('another tunnel that somebody wrote into it while we ran is not connected, and not lost', async () => {
+    const { stateDir, tunnelPath, write, files, events } = await openFiles();
+    await write(revision([RULE]));
+    writeFileSync(tunnelPath, JSON.stringify({ ...readJson(tunnelPath), tunnel_id: 'another' }));
+    await files.refreshTunnel();
+    expect(readJson(tunnelPath)).toMatchObject({ tunnel_id: TUNNEL.id });
+    const [aside] = readdirSync(stateDir).filter((name) => name.includes('.edited-'));
+    expect(readJson(join(stateDir, aside ?? ''))).toMatchObject({ tunnel_id: 'another' });
+    expect(events).toMatchObject([{ type: 'copy.edited', data: { file: tunnelPath, outcome: 'set-aside' } }]);
+    writeFileSync(tunnelPath, JSON.stringify({ ...readJson(tunnelPath), note: 'mine', domain: TUNNEL.domain }));
+    await files.refreshTunnel();
+    expect([readJson(tunnelPath)['note'], events.length]).toEqual(['mine', 1]);
+  });
+
   test('what is edited and then published is not taken for lost', async () => {
     const { path, write, events } = await openFiles();
     await write(revision([RULE]));
