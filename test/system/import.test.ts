@@ -33,6 +33,8 @@ async function installOld({ sandbox, origin }: World, { machine }: Site): Promis
   await put(CONFIG, JSON.stringify({ tunnel: tunnel.id, 'credentials-file': credentials, ingress: [{ hostname: HOSTNAME, service: origin.url }, { service: 'http_status:404' }] }));
   await put(credentials, JSON.stringify({ AccountTag: tunnel.accountId, TunnelSecret: tunnel.secret.toString('base64'), TunnelID: tunnel.id }));
   await put('/root/.cloudflared/cert.pem', toOriginCert(sandbox.world.tokens.issue(zone)));
+  // cloudflared listens on `localhost` when it is told nothing, and Debian's smallest image does not know the name.
+  await machine.sh('grep -q localhost /etc/hosts || echo 127.0.0.1 localhost >> /etc/hosts');
   await machine.sh('echo "svc ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/svc && chmod 0440 /etc/sudoers.d/svc');
   return { tunnel, credentials, variables: { ...sandbox.cloudflaredEnvironment(), TUNNEL_CACERT: `${SHARED}/ca.pem`, HOME: '/root' } };
 }
