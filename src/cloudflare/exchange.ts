@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { loadUndici } from '../host/undici.js';
 
 /** Larger answers are not read: a full page of records is about a megabyte. */
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -23,7 +24,7 @@ export class BodyTooLarge extends Error {
 
 /** One request and its whole answer. Follows no redirect; rejects with what the network says, or the signal's reason. */
 export async function exchange(request: HttpRequest, dispatcher: Dispatcher, signal: AbortSignal): Promise<HttpAnswer> {
-  const { request: send } = await import('undici');
+  const { request: send } = await loadUndici();
   const answer = await send(request.url, {
     method: request.method,
     headers: request.headers,

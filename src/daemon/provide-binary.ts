@@ -1,5 +1,5 @@
 import type { Emit } from '../core/events.js';
-import { toSupervisorError } from '../core/errors.js';
+import { SupervisorError, toSupervisorError } from '../core/errors.js';
 import type { BinaryFinder as BinaryPort } from '../setup/ports.js';
 import type { BinaryFinder } from './binary-parts.js';
 import type { ProcessContext } from './process-context.js';
@@ -15,24 +15,25 @@ export function createBinaryProvider(context: ProcessContext, binary: BinaryFind
   const { places, identity, environment, options, clock, version } = context;
   return {
     find: async (signal, onWaiting) => {
-      // Loaded only where a setup begins: a daemon that serves needs none of it.
+      const found = await binary.find().catch((error: unknown) => {
+        if (binary.search.given !== undefined) throw error;
+        return toSupervisorError(error);
+      });
+      if (!(found instanceof SupervisorError)) return found;
+      // Loaded only where something has to be downloaded.
       const [{ createReleaseHttp }, { installBinary, isAboutBinary }, { describeProgress, sparsely }] = await Promise.all([
         import('../releases/release-http.js'), import('../releases/install.js'), import('../releases/progress.js'),
       ]);
-      try {
-        return await binary.find();
-      } catch (error) {
-        if (binary.search.given !== undefined || !isAboutBinary(error)) throw error;
-        onWaiting(`${toSupervisorError(error).message} The newest is downloaded.`);
-      }
+      if (!isAboutBinary(found)) throw found;
+      onWaiting(`${found.message} The newest is downloaded.`);
       const http = createReleaseHttp({ env: environment, clock, userAgent: `cloudflared-supervisor/${version}` });
       try {
         const installed = await installBinary({ to: 'user', mirror: options.mirror }, {
           paths: places.paths, identity, search: binary.search, env: environment, http, clock, signal,
           onProgress: sparsely(clock, PROGRESS_EVERY_MS, (progress) => onWaiting(describeProgress(progress))),
         });
-        const { path, version: found, sha256, source } = installed;
-        if (found !== null && sha256 !== null && source !== null) emit('binary.installed', { path, version: found, sha256, source });
+        const { path, version: installedVersion, sha256, source } = installed;
+        if (installedVersion !== null && sha256 !== null && source !== null) emit('binary.installed', { path, version: installedVersion, sha256, source });
         return await binary.find();
       } finally {
         await http.close();

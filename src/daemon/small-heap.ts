@@ -1,8 +1,17 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * Imported before the daemon itself is. The young generation stays at its first size: this process is idle nearly always, and
- * V8 would keep 30 MB of it after a burst of changes (131 MB resident against 104 MB, measured after 150 of them). Node
- * takes the flag for its whole life; unlike the size itself, V8 reads the factor whenever it is about to grow.
+ * Imported before the daemon itself is: this process is idle nearly always, and its memory is worth more than its speed.
+ * V8 reads these flags whenever it is about to grow, to compile or to collect, so that they hold from here on without a
+ * second process. One that it did not know would be named on standard error and passed over.
  */
-setFlagsFromString('--semi-space-growth-factor=1');
+const FLAGS = [
+  // The young generation stays at its first size; V8 would keep 30 MB of it after a burst of changes.
+  '--semi-space-growth-factor=1',
+  // Less is compiled ahead and kept, and the old generation grows in smaller steps: 6 MB.
+  '--optimize-for-size',
+  // What ran once (a start, a setup) does not stay compiled until six collections later: 3 MB.
+  '--bytecode-old-age=1',
+];
+
+for (const flag of FLAGS) setFlagsFromString(flag);

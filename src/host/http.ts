@@ -3,6 +3,7 @@ import type { Agent, Dispatcher, ProxyAgent } from 'undici';
 import { readTrustedRoots } from './certificates.js';
 import type { Environment } from './child-environment.js';
 import { proxyChooser } from './proxy.js';
+import { loadUndici } from './undici.js';
 
 export interface DispatcherOptions {
   readonly env: Environment;
@@ -29,7 +30,7 @@ const BODY_TIMEOUT_MS = 30_000;
 export async function createDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
   const chooseProxy = proxyChooser(options.env);
   const ca = await readTrustedRoots(options.env, options.caFiles);
-  const { Agent, Dispatcher, ProxyAgent } = await import('undici');
+  const { Agent, Dispatcher, ProxyAgent } = await loadUndici();
 
   const tls = { ...(ca === undefined ? {} : { ca }), ...options.tls, timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS };
   const timeouts = { headersTimeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS, bodyTimeout: options.bodyTimeoutMs ?? BODY_TIMEOUT_MS };

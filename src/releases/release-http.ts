@@ -5,6 +5,7 @@ import { SupervisorError } from '../core/errors.js';
 import type { Environment } from '../host/child-environment.js';
 import { createDispatcher } from '../host/http.js';
 import { redact } from '../host/redact.js';
+import { loadUndici } from '../host/undici.js';
 import { withRetries } from './retries.js';
 
 /** How releases and what is said of them are read over HTTP: through the proxies and certificates of the environment. */
@@ -37,7 +38,7 @@ export function createReleaseHttp({ env, clock, userAgent }: ReleaseHttpOptions)
 
   const get = async (asked: URL, signal: AbortSignal, accept: string): Promise<Dispatcher.ResponseData> => {
     const through = await (dispatcher ??= createDispatcher({ env }));
-    const { request } = await import('undici');
+    const { request } = await loadUndici();
     let url = asked;
     for (let redirections = 0; redirections <= MAX_REDIRECTIONS; redirections += 1) {
       const answer = await request(url, { dispatcher: through, signal, headers: { 'user-agent': userAgent, accept, 'accept-encoding': 'identity' } }).catch((error: unknown) => {

@@ -3,8 +3,8 @@ import { SupervisorError } from '../../core/errors.js';
 import type { Emit } from '../../core/events.js';
 import type { Environment } from '../../host/child-environment.js';
 import type { Redactor } from '../../host/redact.js';
-import { readProxmoxAccess, type ProxmoxAccess, type TrustOptions } from './access.js';
-import { createProxmoxClient, type ProxmoxClient } from './client.js';
+import type { ProxmoxAccess, TrustOptions } from './access.js';
+import type { createProxmoxClient as CreateClient, ProxmoxClient } from './client.js';
 
 /** Proxmox, as `proxmox_infra.json` says at any time how to reach it. */
 export interface ProxmoxConnection {
@@ -23,12 +23,15 @@ export interface ConnectionParts {
   readonly redactor: Redactor;
 }
 
-/** The file is read again each time, since Portacode writes it; the connections stay while it says the same. */
+/**
+ * The file is read again each time, since Portacode writes it; the connections stay while it says the same. What reads it
+ * and what asks Proxmox is loaded when a device is looked for: most machines have none.
+ */
 export function createProxmoxConnection({ path, trust, env, clock, emit, redactor }: ConnectionParts): ProxmoxConnection {
   let open: { readonly key: string; readonly client: ProxmoxClient } | undefined;
   let warned = false;
 
-  const connect = (access: ProxmoxAccess): ProxmoxClient => {
+  const connect = (access: ProxmoxAccess, createProxmoxClient: typeof CreateClient): ProxmoxClient => {
     redactor.learn(access.token);
     if (access.trust.kind === 'none' && !warned) {
       warned = true;
@@ -42,6 +45,7 @@ export function createProxmoxConnection({ path, trust, env, clock, emit, redacto
 
   return {
     client: async () => {
+      const [{ readProxmoxAccess }, { createProxmoxClient }] = await Promise.all([import('./access.js'), import('./client.js')]);
       const reading = await readProxmoxAccess(path, trust);
       // While somebody writes the file, what it said before is as good as anything.
       if (reading.kind === 'unusable' && open !== undefined) return open.client;
@@ -52,7 +56,7 @@ export function createProxmoxConnection({ path, trust, env, clock, emit, redacto
       const key = JSON.stringify([access.origin, access.node, access.authorization.reveal(), access.trust]);
       if (open?.key !== key) {
         const before = open;
-        open = { key, client: connect(access) };
+        open = { key, client: connect(access, createProxmoxClient) };
         await before?.client.close();
       }
       return open.client;

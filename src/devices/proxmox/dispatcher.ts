@@ -4,6 +4,7 @@ import { SupervisorError } from '../../core/errors.js';
 import type { Environment } from '../../host/child-environment.js';
 import { createDispatcher } from '../../host/http.js';
 import { proxyChooser } from '../../host/proxy.js';
+import { loadUndici } from '../../host/undici.js';
 import { ProxmoxError } from './proxmox-error.js';
 import type { ProxmoxAccess } from './access.js';
 
@@ -24,7 +25,7 @@ async function createPinnedDispatcher(origin: string, sha256: string, env: Envir
   if (proxyChooser(env)(new URL(origin)) !== undefined) {
     throw new SupervisorError('OPTION_INVALID', `The fingerprint of ${origin} cannot be checked through a proxy`, { hint: 'Put the host into NO_PROXY, or name its CA with --proxmox-ca.' });
   }
-  const { Agent, buildConnector } = await import('undici');
+  const { Agent, buildConnector } = await loadUndici();
   // No session is kept: each connection shows its certificate.
   const connect = buildConnector({ rejectUnauthorized: false, maxCachedSessions: 0, timeout: CONNECT_TIMEOUT_MS });
   return new Agent({

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Clock } from '../../core/clock.js';
 import { DeadlineReached, withDeadline } from '../../core/deadline.js';
 import { SupervisorError } from '../../core/errors.js';
+import { loadUndici } from '../../host/undici.js';
 import type { ProxmoxAccess } from './access.js';
 import { ProxmoxError } from './proxmox-error.js';
 
@@ -27,7 +28,7 @@ interface Answer {
 
 export function createSender(access: ProxmoxAccess, dispatcher: () => Promise<Dispatcher>, clock: Clock): ProxmoxSender {
   const exchange = async (path: string, signal: AbortSignal): Promise<Answer> => {
-    const [{ request }, through] = await Promise.all([import('undici'), dispatcher()]);
+    const [{ request }, through] = await Promise.all([loadUndici(), dispatcher()]);
     const answer = await request(`${access.origin}/api2/json${path}`, {
       headers: { authorization: access.authorization.reveal(), accept: 'application/json' },
       dispatcher: through,

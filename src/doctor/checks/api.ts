@@ -2,6 +2,7 @@ import { SupervisorError } from '../../core/errors.js';
 import { CLOUDFLARE_API_URL } from '../../cloudflare/origin-cert.js';
 import { createDispatcher } from '../../host/http.js';
 import { redact } from '../../host/redact.js';
+import { loadUndici } from '../../host/undici.js';
 import { fail, failWith, pass, type Check } from '../check.js';
 import type { DoctorScope } from '../scope.js';
 
@@ -29,7 +30,7 @@ const isAnswer = (value: unknown): value is Answer => typeof value === 'object' 
 async function ask(apiUrl: string, env: DoctorScope['environment']): Promise<Answer> {
   const dispatcher = await createDispatcher({ env, connectTimeoutMs: TIMEOUT_MS, headersTimeoutMs: TIMEOUT_MS, bodyTimeoutMs: TIMEOUT_MS });
   try {
-    const { request } = await import('undici');
+    const { request } = await loadUndici();
     const { headers, body } = await request(`${apiUrl}/zones`, { dispatcher, headers: { accept: 'application/json' }, signal: AbortSignal.timeout(TIMEOUT_MS) });
     const { date } = headers;
     return { text: (await body.text()).slice(0, MAX_ANSWER_CHARACTERS), date: typeof date === 'string' ? date : undefined };

@@ -3,9 +3,9 @@ import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect, type AddressInfo, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
-import { request } from 'undici';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createDispatcher, type DispatcherOptions } from '../../../src/host/http.js';
+import { loadUndici } from '../../../src/host/undici.js';
 import { createCertificateAuthority, type CertificateAuthority } from '../../../src/sandbox/certificates.js';
 import { tempDirectory } from '../../fixtures/temp-directory.js';
 
@@ -53,6 +53,8 @@ async function startProxy(target: number): Promise<{ readonly url: string; reado
 async function get(url: string, options: DispatcherOptions): Promise<string> {
   const dispatcher = await createDispatcher(options);
   try {
+    // The same parts of undici as in production: its whole would bring what they might lack.
+    const { request } = await loadUndici();
     return await (await request(url, { dispatcher })).body.text();
   } finally {
     await dispatcher.close();
