@@ -5,6 +5,7 @@
 name="cloudflared-supervisor"
 description="Keeps a Cloudflare tunnel connected"
 
+{{words}}
 supervisor="supervise-daemon"
 # Through env, so that the user's PATH is the daemon's and never that of this script, which is root's.
 command={{command}}

@@ -5,9 +5,9 @@ import { listProcesses } from '../host/process-table.js';
 import { runProgram } from '../host/run-program.js';
 import type { InitDriver, UnitState } from './driver.js';
 import { fillTemplate } from './fill-template.js';
-import { requireProgram } from './require-program.js';
+import { requireProgram, type FindProgram } from './require-program.js';
 import { readInitFile } from './init-files.js';
-import { quoteForEval, quoteShellWord } from './quote.js';
+import { quoteShellWord, WordsToEvaluate } from './quote.js';
 import { SERVICE_NAME, stopTimeoutSeconds, type ServiceSpec } from './service-spec.js';
 import { runStep, type Step } from './steps.js';
 import { printMarker } from './unit-marker.js';
@@ -21,7 +21,7 @@ const ASK_TIMEOUT_MS = 10_000;
 const START_TIMEOUT_MS = 60_000;
 
 /** For the machine; OpenRC as packaged so far knows no units of users. */
-export function openrcScript(user: UserIds): InitDriver {
+export function openrcScript(user: UserIds, find: FindProgram = requireProgram): InitDriver {
   return {
     init: 'openrc',
     scope: 'system',
@@ -33,21 +33,21 @@ export function openrcScript(user: UserIds): InitDriver {
       { kind: 'make-directories', directories: [spec.baseDir, spec.stateDir], by: 'user' },
       { kind: 'write-file', path: ENVIRONMENT, mode: 0o600, content: environmentOf(spec), by: 'root' },
       { kind: 'write-file', path: SCRIPT, mode: 0o755, content: await fillScript(spec, hardening), by: 'root' },
-      runStep('root', [requireProgram('rc-update'), 'add', SERVICE_NAME, 'default']),
+      runStep('root', [find('rc-update'), 'add', SERVICE_NAME, 'default']),
     ],
     start: ({ active }) => [
       // Its supervisor was killed: OpenRC is made to forget it, or `start` would do nothing, successfully.
-      ...(active === 'failed' ? [runStep('root', [requireProgram('rc-service'), SERVICE_NAME, 'zap'])] : []),
-      runStep('root', [requireProgram('rc-service'), SERVICE_NAME, 'start'], START_TIMEOUT_MS),
+      ...(active === 'failed' ? [runStep('root', [find('rc-service'), SERVICE_NAME, 'zap'])] : []),
+      runStep('root', [find('rc-service'), SERVICE_NAME, 'start'], START_TIMEOUT_MS),
     ],
-    stop: ({ gracePeriodMs }) => [runStep('root', [requireProgram('rc-service'), SERVICE_NAME, 'stop'], 2 * gracePeriodMs + START_TIMEOUT_MS)],
+    stop: ({ gracePeriodMs }) => [runStep('root', [find('rc-service'), SERVICE_NAME, 'stop'], 2 * gracePeriodMs + START_TIMEOUT_MS)],
     remove: () => [
-      runStep('root', [requireProgram('rc-update'), '--quiet', 'delete', SERVICE_NAME, 'default']),
+      runStep('root', [find('rc-update'), '--quiet', 'delete', SERVICE_NAME, 'default']),
       { kind: 'remove-file', path: SCRIPT, by: 'root' },
       { kind: 'remove-file', path: ENVIRONMENT, by: 'root' },
     ],
     readState: async () => {
-      const { exitCode, stdout, stderr } = await runProgram([requireProgram('rc-service'), SERVICE_NAME, 'status'], { env: { PATH: SYSTEM_PATH, LANG: 'C' }, timeoutMs: ASK_TIMEOUT_MS });
+      const { exitCode, stdout, stderr } = await runProgram([find('rc-service'), SERVICE_NAME, 'status'], { env: { PATH: SYSTEM_PATH, LANG: 'C' }, timeoutMs: ASK_TIMEOUT_MS });
       return toState(exitCode ?? -1, stripColours(`${stdout}${stderr}`));
     },
   };
@@ -61,18 +61,20 @@ export function openrcScript(user: UserIds): InitDriver {
   async function fillScript(spec: ServiceSpec, hardening: string): Promise<string> {
     const { node, program, runArguments, placeArguments, baseDir, stateDir } = spec;
     const words = (...parts: readonly string[]): string => parts.map(quoteShellWord).join(' ');
-    return fillTemplate(await readInitFile('openrc.sh'), {
+    const evaluated = new WordsToEvaluate();
+    const values = {
       marker: printMarker({ user: user.name, baseDir, scope: 'system', hardening }),
       name: quoteShellWord(user.name),
       environmentFile: quoteShellWord(ENVIRONMENT),
-      command: quoteForEval([requireProgram('env')]),
-      arguments: quoteForEval([`PATH=${spec.environment['PATH'] ?? SYSTEM_PATH}`, node, program, 'run', ...runArguments]),
-      log: quoteForEval([spec.logFile]),
+      command: evaluated.refer([find('env')]),
+      arguments: evaluated.refer([`PATH=${spec.environment['PATH'] ?? SYSTEM_PATH}`, node, program, 'run', ...runArguments]),
+      log: evaluated.refer([spec.logFile]),
       logFile: quoteShellWord(spec.logFile),
       directories: words(baseDir, stateDir),
       sweep: words(node, program, 'service', 'sweep', ...placeArguments),
       stopTimeoutSeconds: String(stopTimeoutSeconds(spec)),
-    });
+    };
+    return fillTemplate(await readInitFile('openrc.sh'), { ...values, words: evaluated.assignments });
   }
 }
 

@@ -26,5 +26,26 @@ export const quoteEnvironmentLine = (name: string, value: string): string => `${
 /** One word of a shell. */
 export const quoteShellWord = (text: string): string => (PLAIN.test(text) ? text : `'${refuseControl(text).replaceAll("'", String.raw`'\''`)}'`);
 
-/** Words that a script keeps in a variable and evaluates later, as OpenRC does: quoted for both. */
-export const quoteForEval = (words: readonly string[]): string => quoteShellWord(words.map(quoteShellWord).join(' '));
+/**
+ * Words that a script keeps in a variable, splits at blanks, and evaluates then, as OpenRC does: what is not plain is
+ * named there, and assigned before. Several blanks, and patterns of file names, arrive only so.
+ */
+export class WordsToEvaluate {
+  readonly #assignments: string[] = [];
+
+  /** The value of the variable, quoted for its assignment. */
+  refer(words: readonly string[]): string {
+    return quoteShellWord(words.map((word) => (PLAIN.test(word) ? word : `"$${this.#assign(word)}"`)).join(' '));
+  }
+
+  /** To stand before the words are evaluated. */
+  get assignments(): string {
+    return this.#assignments.join('\n');
+  }
+
+  #assign(word: string): string {
+    const name = `word_${this.#assignments.length + 1}`;
+    this.#assignments.push(`${name}=${quoteShellWord(word)}`);
+    return name;
+  }
+}

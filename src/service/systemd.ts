@@ -6,7 +6,7 @@ import { runProgram, type Argv } from '../host/run-program.js';
 import { managerSocket, runForUser } from './carry-out.js';
 import type { InitDriver, UnitState } from './driver.js';
 import { fillTemplate } from './fill-template.js';
-import { requireProgram } from './require-program.js';
+import { requireProgram, type FindProgram } from './require-program.js';
 import { readInitFile } from './init-files.js';
 import { quoteEnvironmentLine, quoteUnitPath, quoteUnitWord } from './quote.js';
 import { SERVICE_NAME, stopTimeoutSeconds, type Scope, type ServiceSpec } from './service-spec.js';
@@ -20,8 +20,9 @@ const START_TIMEOUT_MS = 120_000;
 const LINGER_TIMEOUT_MS = 15_000;
 
 /** For the machine: files of root, `User=`. */
-export function systemUnit(user: UserIds): InitDriver {
+export function systemUnit(user: UserIds, find: FindProgram = requireProgram): InitDriver {
   return createDriver({
+    find,
     scope: 'system',
     user,
     unitFile: `/etc/systemd/system/${UNIT}`,
@@ -32,8 +33,9 @@ export function systemUnit(user: UserIds): InitDriver {
 }
 
 /** For the user alone: files of theirs, and their own systemd, which lingering keeps alive. */
-export function userUnit(user: UserIds, baseDir: string): InitDriver {
+export function userUnit(user: UserIds, baseDir: string, find: FindProgram = requireProgram): InitDriver {
   return createDriver({
+    find,
     scope: 'user',
     user,
     unitFile: join(user.home ?? baseDir, '.config/systemd/user', UNIT),
@@ -47,6 +49,7 @@ export function userUnit(user: UserIds, baseDir: string): InitDriver {
 const usesSudoAtRunTime = (): boolean => ['/usr/sbin/pct', '/usr/bin/pct'].some((path) => existsSync(path));
 
 interface Flavour {
+  readonly find: FindProgram;
   readonly scope: Scope;
   readonly user: UserIds;
   readonly unitFile: string;
@@ -55,9 +58,9 @@ interface Flavour {
   readonly hardenings: readonly string[];
 }
 
-function createDriver({ scope, user, unitFile, environmentFile, template, hardenings }: Flavour): InitDriver {
+function createDriver({ find, scope, user, unitFile, environmentFile, template, hardenings }: Flavour): InitDriver {
   const by = scope === 'system' ? 'root' : 'user';
-  const systemctl = (...words: readonly string[]): Argv => [requireProgram('systemctl'), ...(scope === 'user' ? ['--user'] : []), ...words];
+  const systemctl = (...words: readonly string[]): Argv => [find('systemctl'), ...(scope === 'user' ? ['--user'] : []), ...words];
   const journal = scope === 'user' ? `journalctl --user-unit ${UNIT}` : `journalctl -u ${UNIT}`;
   return {
     init: 'systemd',
@@ -68,14 +71,14 @@ function createDriver({ scope, user, unitFile, environmentFile, template, harden
     logCommand: journal,
     install: async (spec, hardening): Promise<readonly Step[]> => [
       // First what may be refused.
-      ...(scope === 'user' ? awaitManager(user) : []),
+      ...(scope === 'user' ? awaitManager(user, find) : []),
       { kind: 'make-directories', directories: [spec.baseDir, spec.stateDir], by: 'user' },
       { kind: 'write-file', path: environmentFile(), mode: 0o600, content: environmentOf(spec), by },
       { kind: 'write-file', path: unitFile, mode: 0o644, content: await fillUnit(template, { spec, scope, hardening, environmentFile: environmentFile() }), by },
       runStep(by, systemctl('daemon-reload')),
       runStep(by, systemctl('enable', UNIT)),
     ],
-    start: () => [...(scope === 'user' ? awaitManager(user) : []), runStep(by, systemctl('start', UNIT), START_TIMEOUT_MS)],
+    start: () => [...(scope === 'user' ? awaitManager(user, find) : []), runStep(by, systemctl('start', UNIT), START_TIMEOUT_MS)],
     // Twice the time: the daemon may take it all, and then what it left.
     stop: ({ gracePeriodMs }) => [runStep(by, systemctl('stop', UNIT), 2 * gracePeriodMs + START_TIMEOUT_MS)],
     remove: () => [
@@ -93,8 +96,8 @@ function createDriver({ scope, user, unitFile, environmentFile, template, harden
   };
 }
 
-const awaitManager = (user: UserIds): readonly Step[] => [
-  { kind: 'enable-linger', argv: [requireProgram('loginctl'), 'enable-linger', user.name], timeoutMs: LINGER_TIMEOUT_MS },
+const awaitManager = (user: UserIds, find: FindProgram): readonly Step[] => [
+  { kind: 'enable-linger', argv: [find('loginctl'), 'enable-linger', user.name], timeoutMs: LINGER_TIMEOUT_MS },
   { kind: 'await-user-manager', socket: managerSocket(user), timeoutMs: LINGER_TIMEOUT_MS },
 ];
 

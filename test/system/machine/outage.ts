@@ -11,10 +11,10 @@ const EVERY_MS = 20;
 
 /** Visitors that come one after the other, and what they saw while something was done. */
 export async function measureOutage({ visitors }: Pick<World, 'visitors'>, during: () => Promise<void>): Promise<Outage> {
-  let isOver = false;
+  const over = new AbortController();
   let [requests, lost, firstLostAt, lastLostAt] = [0, 0, 0, 0];
   const visit = async (): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const startedAt = performance.now();
       const answer = await visitors.get(HOSTNAME, '/', 2_000);
       requests += 1;
@@ -28,7 +28,7 @@ export async function measureOutage({ visitors }: Pick<World, 'visitors'>, durin
   };
   const visiting = visit();
   await during();
-  isOver = true;
+  over.abort();
   await visiting;
   return { requests, lost, ms: Math.round(lastLostAt - firstLostAt) };
 }
