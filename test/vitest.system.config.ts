@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['system/**/*.test.ts'],
     globalSetup: ['system/machine/prepare-run.ts'],
     pool: 'forks',
+    // Shared machines stall for seconds; what fails three times in a row has failed.
+    retry: process.env['CI'] === undefined ? 0 : 2,
     maxWorkers: 2,
     testTimeout: 90_000,
     hookTimeout: 330_000,
