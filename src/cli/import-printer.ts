@@ -38,10 +38,10 @@ function printTunnel({ output }: CommandContext, tunnel: TunnelReport): void {
     ['names', tunnel.names.length === 0 ? 'none' : tunnel.names.join(', ')],
   ]);
   if (tunnel.rules.length > 0) {
-    output.line('  would be taken over:');
+    output.line(verdict === 'ours' ? '  its rules:' : '  would be taken over:');
     output.table(tunnel.rules.map(({ number, rule }) => [`  #${String(number)}`, rule.hostname + (rule.path ?? ''), '→', rule.destination, rule.originRequest === undefined ? '' : JSON.stringify(rule.originRequest)]));
   }
-  printRefused(output, '  would not be taken over:', tunnel.refused);
+  if (verdict !== 'ours') printRefused(output, '  would not be taken over:', tunnel.refused);
   printRefused(output, '  left out:', tunnel.skipped);
   if (tunnel.remoteRules.length > 0) {
     output.line('  rules that Cloudflare has for it:');
@@ -70,8 +70,9 @@ function describeService({ name, init, file, enabledBy, running }: ServiceReport
   return `${name} of ${init} (${file}), ${now}, ${enabledBy.length > 0 ? 'started at boot' : 'not started at boot'}`;
 }
 
-function describeProcess({ pid, user, parent, inContainer, commandLine }: ProcessReport): string {
-  return `process ${String(pid)} of ${user}${inContainer ? ' in a container' : parent === null ? '' : `, started by ${parent}`}: ${commandLine}`;
+function describeProcess({ pid, user, unit, parent, inContainer, commandLine }: ProcessReport): string {
+  const where = inContainer ? ' in a container' : unit === null ? '' : ` in ${unit}`;
+  return `process ${String(pid)} of ${user}${where}${parent === null ? '' : `, started by ${parent}`}: ${commandLine}`;
 }
 
 export function printImported(context: CommandContext, imported: AnswerOf<'importTunnel'>): void {

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../core/errors.js';
 import type { ForwardingRule } from '../core/rule.js';
 import type { Secret } from '../core/secret.js';
 import type { OriginCert, TunnelCredentials } from '../core/tunnel.js';
@@ -39,6 +40,8 @@ export interface ProcessOrigin {
   readonly user: string;
   /** The service that it is the program of; undefined where nobody is known to start it again. */
   readonly service: ServiceOrigin | undefined;
+  /** The unit of systemd that it is in, its own or another program's. */
+  readonly unit: string | undefined;
   /** The program that started it. */
   readonly parent: string | undefined;
   /** It runs in a container, and what it names is in there. */
@@ -50,6 +53,7 @@ export interface ProcessOrigin {
 export interface PortacodeOrigin {
   readonly kind: 'portacode';
   readonly file: string;
+  readonly tunnelName: string | undefined;
   readonly domain: string | undefined;
   readonly rules: readonly ForwardingRule[];
   /** What each device's address was when it was published. */
@@ -74,6 +78,11 @@ export interface FoundCertificate {
   readonly certificate: OriginCert;
 }
 
+export interface FoundConfig extends Found<ConfigFile> {
+  /** Read by root for somebody else, and not root's own: what it names is read with that user's rights alone. */
+  readonly isOthers: boolean;
+}
+
 /** What a running connector says of itself on its metrics address. */
 export interface LiveConnector {
   readonly connectorId: string | undefined;
@@ -86,7 +95,7 @@ export interface LiveConnector {
 /** Something that could not be read, and why. */
 export interface Unreadable {
   readonly path: string;
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string;
 }
@@ -101,11 +110,9 @@ export interface Finding {
   readonly credentials: Found<TunnelCredentials> | undefined;
   /** Best first. */
   readonly certificates: readonly Found<FoundCertificate>[];
-  readonly config: (Found<ConfigFile> & { readonly changedAtMs: number | undefined }) | undefined;
+  readonly config: FoundConfig | undefined;
   /** Flags, variables and settings, the stronger ones over the others; without secrets. */
   readonly settings: ReadonlyMap<string, string>;
   readonly live: LiveConnector | undefined;
   readonly unreadable: readonly Unreadable[];
-  /** Wall clock; of a process. */
-  readonly startedAtMs: number | undefined;
 }

@@ -42,6 +42,8 @@ export interface ServiceReport extends Pick<ServiceOrigin, 'init' | 'name' | 'fi
 export interface ProcessReport extends Pick<ProcessOrigin, 'pid' | 'startTime' | 'user' | 'uid' | 'inContainer' | 'commandLine'> {
   /** The program that started it, and may start it again. */
   readonly parent: string | null;
+  /** The unit of systemd that it is in, its own or another program's. */
+  readonly unit: string | null;
   /** Of the service that it is the program of. */
   readonly service: string | null;
   readonly connectorId: string | null;

@@ -116,7 +116,14 @@ describe.skipIf(bootLack !== undefined)(`a service of systemd${bootLack === unde
     const said = await runImport(site, 'powerless', []);
     expect(said.code).toBe(0);
     expect(JSON.stringify(said.report)).toMatch(/PRIVILEGE_PASSWORD_REQUIRED/);
-    expect(await runImport(site, 'powerless', ['--apply'])).toMatchObject({ code: 2, error: { code: 'TUNNEL_UNKNOWN' } });
+    expect(await runImport(site, 'powerless', ['--apply'])).toMatchObject({ code: 4, error: { code: 'PRIVILEGE_PASSWORD_REQUIRED' } });
+  });
+
+  test('is not read by root for somebody who only names it', async () => {
+    await site.machine.sh(`mkdir -p ~/.cloudflared && printf 'tunnel: ${old.tunnel.id}\\ncredentials-file: ${old.credentials}\\ningress: [{service: "http_status:404"}]\\n' > ~/.cloudflared/config.yml`, { user: 'powerless', env: { HOME: '/home/powerless' } });
+    const { stdout } = await site.cli('root', ['import', '--json', '--user', 'powerless']);
+    expect(stdout).toContain(`${old.credentials} cannot be read by powerless`);
+    await site.machine.sh('rm -r ~/.cloudflared', { user: 'powerless', env: { HOME: '/home/powerless' } });
   });
 
   test('is taken over and retired, and no request is lost', async () => {

@@ -34,11 +34,11 @@ async function lookAround(context: CommandContext) {
   const { stateDir } = await context.places();
   // What is here does not depend on a daemon, whatever is wrong with it.
   const status = await whoServes(await context.client(), context.signal).catch(() => undefined);
-  const { findings, certificates, canRead } = await surveyMachine({ root: '/', user: context.identity(), stateDir, env: environment });
+  const { findings, certificates, rights } = await surveyMachine({ root: '/', user: context.identity(), stateDir, env: environment });
   return await decide(
     findings,
     { hosts: options.list('host') ?? [], skip: options.list('skip') ?? [], domain: options.text('domain'), withoutCertificate: options.flag('without-certificate') },
-    { canRead, certificates, installedTunnelId: status?.tunnel?.id },
+    { rights, certificates, installedTunnelId: status?.tunnel?.id },
   );
 }
 

@@ -1,12 +1,10 @@
 import { SupervisorError, type Problem } from '../../core/errors.js';
 import { validateRules } from '../../forwarding/validate.js';
+import type { UserRights } from '../survey/ports.js';
 import type { ConvertedRules, RefusedRule, TakenRule } from './rules.js';
 
-/** Whether the service user can read a file. */
-export type CanRead = (path: string) => Promise<boolean>;
-
 /** What applying the rules would find wrong with them, said before anything is applied. Which zone they are in is not looked at. */
-export async function checkRules(converted: ConvertedRules, canRead: CanRead): Promise<ConvertedRules> {
+export async function checkRules(converted: ConvertedRules, { canRead, isForbidden }: UserRights): Promise<ConvertedRules> {
   const problems = new Map<TakenRule, string[]>();
   const note = (taken: TakenRule | undefined, message: string): void => {
     if (taken !== undefined) problems.set(taken, [...(problems.get(taken) ?? []), message]);
@@ -15,6 +13,10 @@ export async function checkRules(converted: ConvertedRules, canRead: CanRead): P
   for (const taken of converted.taken) {
     const caPool = taken.rule.originRequest?.caPool;
     if (typeof caPool === 'string' && !(await canRead(caPool))) note(taken, `its CA file ${caPool} cannot be read by the service user`);
+  }
+  for (const taken of converted.taken) {
+    const socket = /^unix(?:\+tls)?:(.*)$/.exec(taken.rule.destination)?.[1];
+    if (socket !== undefined && (await isForbidden(socket))) note(taken, `its socket ${socket} may not be used by the service user, as whom a connector of ours runs`);
   }
   if (problems.size === 0) return converted;
   const refused = [...problems].map(([{ number, rule }, messages]): RefusedRule => ({

@@ -1,6 +1,7 @@
 import type { Finding, Found, FoundCertificate } from '../findings.js';
 import type { Candidate, Decision, TunnelReport } from '../report.js';
-import { checkRules, type CanRead } from './check-rules.js';
+import type { UserRights } from '../survey/ports.js';
+import { checkRules } from './check-rules.js';
 import { commonDomain } from './domain.js';
 import { describeDifferences, describeDrift } from './notes.js';
 import { leadToDevices, rulesAlone } from './portacode-rules.js';
@@ -16,7 +17,7 @@ export interface ImportChoices extends RuleChoices {
 }
 
 export interface DecisionContext {
-  readonly canRead: CanRead;
+  readonly rights: UserRights;
   /** The user's own certificates: used where no other one is for the tunnel's account. */
   readonly certificates: readonly Found<FoundCertificate>[];
   /** The tunnel that the daemon runs here already, where one answers. */
@@ -56,14 +57,14 @@ async function decideTunnel(group: readonly Finding[], choices: ImportChoices, c
   const certificate = choices.withoutCertificate ? undefined : chooseCertificate(group, context.certificates, credentials?.value.accountTag);
   const canRun = credentials !== undefined || certificate !== undefined;
   const isElsewhere = isRemote(main);
-  const { rules, notes } = isElsewhere ? { rules: NO_RULES, notes: [] } : await readRules(main, group, choices, context.canRead);
+  const { rules, notes } = isElsewhere ? { rules: NO_RULES, notes: [] } : await readRules(main, group, choices, context.rights);
   const obstacles = isElsewhere ? [] : findObstacles(main, group, rules, { hasCredentials: canRun, id });
   const names = [...new Set(rules.taken.map(({ rule }) => rule.hostname))];
   const processes = group.flatMap((finding) => reportProcess(finding) ?? []);
   const isOurs = id !== undefined && id === context.installedTunnelId;
   const report: TunnelReport = {
     id: id ?? null,
-    name: group.find(({ tunnelName }) => tunnelName !== undefined)?.tunnelName ?? null,
+    name: group.map(({ origin, tunnelName }) => tunnelName ?? (origin.kind === 'portacode' ? origin.tunnelName : undefined)).find((name) => name !== undefined) ?? null,
     verdict: isElsewhere ? 'remote' : isOurs ? 'ours' : obstacles.length === 0 ? 'ready' : isMissing(main, rules, canRun) ? 'unknown' : 'in-the-way',
     obstacles: isElsewhere ? [describeRemote(main)] : obstacles,
     domain: chooseDomain(group, choices, names),
@@ -85,13 +86,13 @@ async function decideTunnel(group: readonly Finding[], choices: ImportChoices, c
 
 const NO_RULES: ConvertedRules = { taken: [], refused: [], skipped: [], notes: [] };
 
-async function readRules(main: Finding, group: readonly Finding[], choices: ImportChoices, canRead: CanRead): Promise<{ readonly rules: ConvertedRules; readonly notes: readonly string[] }> {
+async function readRules(main: Finding, group: readonly Finding[], choices: ImportChoices, rights: UserRights): Promise<{ readonly rules: ConvertedRules; readonly notes: readonly string[] }> {
   const source = ingressOf(main);
   const portacode = group.flatMap(({ origin }) => (origin.kind === 'portacode' ? [origin] : []))[0];
-  if (source === undefined) return { rules: portacode === undefined ? NO_RULES : await checkRules({ ...NO_RULES, taken: rulesAlone(portacode) }, canRead), notes: [] };
+  if (source === undefined) return { rules: portacode === undefined ? NO_RULES : await checkRules({ ...NO_RULES, taken: rulesAlone(portacode) }, rights), notes: [] };
   const converted = convertRules(source, choices);
   const taken = portacode === undefined ? converted.taken : leadToDevices(converted.taken, portacode);
-  return { rules: await checkRules({ ...converted, taken }, canRead), notes: [...describeDifferences(main, group), ...describeDrift(main)] };
+  return { rules: await checkRules({ ...converted, taken }, rights), notes: [...describeDifferences(main, group), ...describeDrift(main)] };
 }
 
 interface Known {

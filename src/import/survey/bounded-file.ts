@@ -1,11 +1,11 @@
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { access, open } from 'node:fs/promises';
 
 /** Ten thousand rules have three. */
 export const LARGEST_BYTES = 4 * 1024 * 1024;
 
 export type BoundedReading =
-  | { readonly kind: 'read'; readonly text: string; readonly changedAtMs: number }
+  | { readonly kind: 'read'; readonly text: string; readonly ownerUid: number | undefined }
   | { readonly kind: 'absent' }
   | { readonly kind: 'forbidden' }
   | { readonly kind: 'unusable'; readonly problem: string };
@@ -15,10 +15,10 @@ export async function readBounded(path: string): Promise<BoundedReading> {
   try {
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const { size, mtimeMs, ...stat } = await file.stat();
-      if ((stat.mode & constants.S_IFMT) !== constants.S_IFREG) return { kind: 'unusable', problem: 'it is not a file' };
+      const { size, mode, uid } = await file.stat();
+      if ((mode & constants.S_IFMT) !== constants.S_IFREG) return { kind: 'unusable', problem: 'it is not a file' };
       if (size > LARGEST_BYTES) return { kind: 'unusable', problem: `it is larger than ${LARGEST_BYTES} bytes` };
-      return { kind: 'read', text: await file.readFile('utf8'), changedAtMs: mtimeMs };
+      return { kind: 'read', text: await file.readFile('utf8'), ownerUid: uid };
     } finally {
       await file.close();
     }
@@ -27,5 +27,15 @@ export async function readBounded(path: string): Promise<BoundedReading> {
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'absent' };
     if (code === 'EACCES' || code === 'EPERM') return { kind: 'forbidden' };
     return { kind: 'unusable', problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Whether this process may not read and write what is there: a file, or a socket that it would connect to. */
+export async function isForbidden(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.R_OK | constants.W_OK);
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
   }
 }

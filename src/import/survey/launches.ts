@@ -3,18 +3,18 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Authority, Origin, ProcessOrigin, Unreadable } from '../findings.js';
 import { findProgram, parseInvocation, showCommandLine, withEnvironment, type Invocation } from '../parse/invocation.js';
 import type { SurveyFiles, SurveyProcess } from './ports.js';
-import type { FoundService } from './services.js';
+import { findWants, type FoundService } from './services.js';
 
 /** A command line of cloudflared with all that decides what its words mean. */
 export interface Launch {
   readonly origin: Origin;
   readonly authority: Authority;
-  readonly invocation: Invocation;
+  /** Undefined where nobody could read which: then there is only something to be said. */
+  readonly invocation: Invocation | undefined;
   /** What `~` is; undefined where it is not known. */
   readonly home: string | undefined;
   /** What relative paths count from. */
   readonly directory: string | undefined;
-  readonly startedAtMs: number | undefined;
   readonly unreadable: readonly Unreadable[];
 }
 
@@ -37,7 +37,7 @@ export async function findProcessLaunches(processes: readonly SurveyProcess[], s
   return Promise.all(programs.map(async ({ entry, invocation }): Promise<Launch> => {
     const authority: Authority = entry.uid === 0 ? 'root' : 'user';
     const owner = homes.home(entry.uid);
-    const service = services.find((candidate) => runsAs(candidate, entry));
+    const service = findService(services, entry, files);
     const environ = await files.read(`/proc/${entry.pid}/environ`, authority);
     const environment = environ.kind === 'read' ? readEnvironment(environ.text) : (service?.text.environment ?? {});
     const parent = processes.find(({ pid }) => pid === entry.ppid);
@@ -46,7 +46,8 @@ export async function findProcessLaunches(processes: readonly SurveyProcess[], s
       user: owner?.name ?? String(entry.uid),
       service: service?.origin,
       parent: entry.ppid <= 1 || parent === undefined ? undefined : basename(parent.argv[0] ?? '') || undefined,
-      inContainer: containerOf(entry.cgroup) !== containerOf(ownCgroup),
+      unit: unitOf(entry.cgroup),
+      inContainer: entry.isNested || containerOf(entry.cgroup) !== containerOf(ownCgroup),
       commandLine: showCommandLine(entry.argv),
     };
     return {
@@ -54,29 +55,40 @@ export async function findProcessLaunches(processes: readonly SurveyProcess[], s
       invocation: withEnvironment(invocation, environment),
       home: environment['HOME'] ?? owner?.home,
       directory: files.readLink(`/proc/${entry.pid}/cwd`) ?? service?.text.workingDirectory ?? (service === undefined ? undefined : '/'),
-      startedAtMs: entry.startedAtMs,
       unreadable: [],
     };
   }));
 }
 
-export function findServiceLaunches(services: readonly FoundService[], user: { readonly home: string | undefined }, homes: Homes): readonly Launch[] {
+/** A template is what its instances are, where some run. */
+export function findServiceLaunches(services: readonly FoundService[], running: readonly Launch[], user: { readonly home: string | undefined }, homes: Homes): readonly Launch[] {
+  const instances = new Set(running.flatMap(({ origin }) => (origin.kind === 'process' && origin.service !== undefined ? [origin.service.file] : [])));
   return services.flatMap(({ origin, authority, text, unreadable }): readonly Launch[] => {
-    const invocation = text.words === undefined ? UNKNOWN : parseInvocation(text.words);
-    if (invocation === undefined || OF_A_SUPERVISOR.test(invocation.flags.get('config') ?? '')) return [];
+    if (origin.name.includes('@.') && instances.has(origin.file)) return [];
+    const invocation = text.words === undefined ? undefined : parseInvocation(text.words);
+    if (text.words !== undefined && (invocation === undefined || OF_A_SUPERVISOR.test(invocation.flags.get('config') ?? ''))) return [];
     const home = text.environment['HOME'] ?? (origin.init === 'systemd-user' ? user.home : homes.home(text.user ?? 'root')?.home);
     const why: readonly Unreadable[] = text.words === undefined && unreadable.length === 0
       ? [{ path: origin.file, code: 'STORAGE_FAILED', message: `${origin.file} does not say plainly what it runs`, hint: 'While it runs, its process says so.' }]
       : unreadable;
-    return [{ origin, authority, invocation: withEnvironment(invocation, text.environment), home, directory: text.workingDirectory ?? '/', startedAtMs: undefined, unreadable: why }];
+    return [{ origin, authority, invocation: invocation === undefined ? undefined : withEnvironment(invocation, text.environment), home, directory: text.workingDirectory ?? '/', unreadable: why }];
   });
 }
 
-const UNKNOWN: Invocation = { kind: 'run', tunnelRef: undefined, flags: new Map() };
+/** The service that keeps the process. One of a template has a name of its own. */
+function findService(services: readonly FoundService[], process: SurveyProcess, files: SurveyFiles): FoundService | undefined {
+  const service = services.find((candidate) => runsAs(candidate, process));
+  const unit = unitOf(process.cgroup);
+  if (service === undefined || unit === undefined || !service.origin.name.includes('@.')) return service;
+  return { ...service, origin: { ...service.origin, name: unit, enabledBy: findWants(files, unit) } };
+}
 
 /** By the unit that the kernel says it is in; else it has the very words of the script. */
 function runsAs({ origin, text }: FoundService, { cgroup, argv }: SurveyProcess): boolean {
-  if (origin.init === 'systemd' || origin.init === 'systemd-user') return unitOf(cgroup) === origin.name;
+  if (origin.init === 'systemd' || origin.init === 'systemd-user') {
+    const unit = unitOf(cgroup);
+    return unit === origin.name || unit?.replace(/@.*(?=\.service$)/, '@') === origin.name;
+  }
   const program = findProgram(text.words ?? []);
   const running = findProgram(argv);
   if (text.words === undefined || program === undefined || running === undefined) return false;

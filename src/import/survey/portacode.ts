@@ -29,8 +29,8 @@ export async function findPortacodeLaunch(stateDir: string, home: string | undef
     if (path !== undefined && !(flag === 'token-file' && flags.has('credentials-file'))) flags.set(flag, path);
   }
   const invocation: Invocation = { kind: 'run', tunnelRef: ref, flags };
-  const origin: PortacodeOrigin = { kind: 'portacode', file: join(stateDir, 'cloudflare_tunnel.json'), domain: text(tunnel['domain']), ...readRules(forwarding) };
-  return { origin, authority, invocation, home, directory: stateDir, startedAtMs: undefined, unreadable };
+  const origin: PortacodeOrigin = { kind: 'portacode', file: join(stateDir, 'cloudflare_tunnel.json'), tunnelName: text(tunnel['tunnel_name']), domain: text(tunnel['domain']), ...readRules(forwarding) };
+  return { origin, authority, invocation, home, directory: stateDir, unreadable };
 }
 
 function readRules(forwarding: Readonly<Record<string, unknown>> | undefined): Pick<PortacodeOrigin, 'rules' | 'addresses'> {

@@ -1,7 +1,12 @@
-import { readBounded } from './bounded-file.js';
+import { isForbidden, readBounded } from './bounded-file.js';
 
-/** Run in a process that has become the user. */
-export default async function readAsUser(path: unknown): Promise<unknown> {
-  if (typeof path !== 'string') throw new TypeError('a path is wanted');
-  return await readBounded(path);
+/** What a process that has become the user is asked. */
+export interface UserQuestion {
+  readonly ask: 'read' | 'is-forbidden';
+  readonly path: string;
+}
+
+export default async function answerAsUser(question: unknown): Promise<unknown> {
+  const { ask, path } = question as UserQuestion;
+  return ask === 'read' ? await readBounded(path) : await isForbidden(path);
 }

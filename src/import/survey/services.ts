@@ -61,7 +61,7 @@ async function readUnit(files: SurveyFiles, { init, directories, authority }: Un
   const environments = await Promise.all(bare.environmentFiles.map((path) => files.read(path, authority)));
   const fileEnvironment = environments.reduce<Readonly<Record<string, string>>>((known, reading) => (reading.kind === 'read' ? readAssignments(reading.text, known) : known), {});
   return {
-    origin: { kind: 'service', init, name, file, enabledBy: findWants(files, directories, name), companions: name === 'cloudflared.service' ? findCompanions(files, directories) : [] },
+    origin: { kind: 'service', init, name, file, enabledBy: findWants(files, name, directories), companions: name === 'cloudflared.service' ? findCompanions(files, directories) : [] },
     authority,
     text: parseSystemdUnit(texts, fileEnvironment),
     unreadable: environments.flatMap((reading) => (reading.kind === 'refused' ? [reading.why] : [])),
@@ -69,7 +69,7 @@ async function readUnit(files: SurveyFiles, { init, directories, authority }: Un
 }
 
 /** Root is asked only for what is likely to be about cloudflared. */
-const readTelling = (files: SurveyFiles, file: string, name: string, authority: Authority): Promise<FileReading> => (TELLING_NAME.test(name) ? files.read(file, authority) : files.peek(file));
+const readTelling = (files: SurveyFiles, file: string, name: string, authority: Authority): Promise<FileReading> => (authority === 'user' || TELLING_NAME.test(name) ? files.read(file, authority) : files.peek(file));
 
 /** By what it runs; where that cannot be read, by its words. The updater runs the program too, and no tunnel. */
 const mentionsProgram = ({ words }: ServiceText, texts: readonly string[]): boolean =>
@@ -80,12 +80,13 @@ const unknownService = (origin: ServiceOrigin, authority: Authority, why: Unread
   text: { words: undefined, environment: {}, environmentFiles: [], user: undefined, workingDirectory: undefined },
 });
 
-function findWants(files: SurveyFiles, directories: readonly string[], name: string): readonly string[] {
+/** What starts a unit of the machine at boot. */
+export function findWants(files: SurveyFiles, name: string, directories: readonly string[] = SYSTEM_UNIT_DIRECTORIES): readonly string[] {
   return directories.flatMap((directory) => files.list(directory).filter((entry) => /\.(?:wants|requires)$/.test(entry)).flatMap((target) => (files.list(`${directory}/${target}`).includes(name) ? [`${directory}/${target}/${name}`] : [])));
 }
 
 const findCompanions = (files: SurveyFiles, directories: readonly string[]): readonly Companion[] =>
-  directories.some((directory) => files.list(directory).includes(UPDATE_TIMER)) ? [{ name: UPDATE_TIMER, enabled: findWants(files, directories, UPDATE_TIMER).length > 0 }] : [];
+  directories.some((directory) => files.list(directory).includes(UPDATE_TIMER)) ? [{ name: UPDATE_TIMER, enabled: findWants(files, UPDATE_TIMER, directories).length > 0 }] : [];
 
 async function findScripts(files: SurveyFiles): Promise<readonly FoundService[]> {
   const found: FoundService[] = [];

@@ -6,9 +6,11 @@ import { parseCredentials } from '../parse/credentials.js';
 import { UUID } from '../parse/uuid.js';
 import { askConnector, portsOf } from './ask-connector.js';
 import { findProcessLaunches, findServiceLaunches, type Homes, type Launch } from './launches.js';
+import { defaultDirectories, inEach } from './default-directories.js';
+import { findCertificate } from './find-certificate.js';
 import { findPortacodeLaunch } from './portacode.js';
-import type { SurveyFiles, SurveyProcess } from './ports.js';
-import { defaultDirectories, readFirstCertificate, resolveLaunch } from './resolve-launch.js';
+import type { SurveyFiles, SurveyProcess, UserRights } from './ports.js';
+import { NOTHING, resolveLaunch } from './resolve-launch.js';
 import { findServices } from './services.js';
 import { createSystemFiles } from './system-files.js';
 import { listSurveyProcesses, readCgroup } from './system-processes.js';
@@ -30,8 +32,8 @@ export interface Survey {
   readonly findings: readonly Finding[];
   /** The user's own, wherever it was not found with one of those. */
   readonly certificates: readonly Found<FoundCertificate>[];
-  /** Whether the user could read a file that a rule names. */
-  readonly canRead: (path: string) => Promise<boolean>;
+  /** What the service user may do with what a rule names. */
+  readonly rights: UserRights;
 }
 
 /** Everything on this machine that runs a tunnel or was meant to. Changes nothing. */
@@ -42,12 +44,12 @@ export async function surveyMachine(options: SurveyOptions): Promise<Survey> {
   const processes = (options.processes ?? listSurveyProcesses)();
   const homes = HOMES;
   const running = await findProcessLaunches(processes, services, options.ownCgroup ?? readCgroup('self'), files, homes);
-  const launches: readonly Launch[] = [...running, ...findServiceLaunches(services, user, homes), ...(await findPortacodes(user, stateDir, files))];
+  const launches: readonly Launch[] = [...running, ...findServiceLaunches(services, running, user, homes), ...(await findPortacodes(user, stateDir, files))];
   const resolved = await Promise.all(launches.map((launch) => resolveLaunch(launch, files)));
   const findings = await Promise.all(resolved.map((finding, index) => askLive(finding, launches[index], running)));
   const idle = await findIdle(findings, user, files);
-  const certificates = await readFirstCertificate(defaultDirectories(user.home, 'user').map(({ path, authority }) => ({ path: join(path, 'cert.pem'), authority })), files);
-  return { findings: [...findings, ...idle], certificates, canRead: async (path) => (await files.read(path, 'user')).kind === 'read' };
+  const certificates = await findCertificate(inEach(defaultDirectories(user.home, 'user'), 'cert.pem'), files);
+  return { findings: [...findings, ...idle], certificates, rights: { canRead: async (path) => (await files.read(path, 'user')).kind === 'read', isForbidden: (path) => files.isForbidden(path) } };
 }
 
 const HOMES: Homes = { home: (user) => (typeof user === 'number' ? findUid(user) : findUser(user)) };
@@ -92,10 +94,6 @@ async function findIdle(known: readonly Finding[], user: UserIds, files: SurveyF
 }
 
 function idleLaunch(file: string, authority: Authority, { home }: UserIds, flags: ReadonlyMap<string, string>): Launch {
-  return { origin: { kind: 'files', file }, authority, invocation: { kind: 'run', tunnelRef: undefined, flags }, home, directory: '/', startedAtMs: undefined, unreadable: [] };
+  return { origin: { kind: 'files', file }, authority, invocation: { kind: 'run', tunnelRef: undefined, flags }, home, directory: '/', unreadable: [] };
 }
 
-const NOTHING: Omit<Finding, 'origin'> = {
-  quickTunnel: false, tunnelId: undefined, tunnelName: undefined, credentials: undefined, certificates: [], config: undefined,
-  settings: new Map(), live: undefined, unreadable: [], startedAtMs: undefined,
-};

@@ -5,8 +5,9 @@ import { runAsUser, type UserIds } from '../../host/as-user.js';
 import { runPrivileged } from '../../host/privileged.js';
 import { findSystemProgram } from '../../host/system-program.js';
 import type { Authority } from '../findings.js';
-import { LARGEST_BYTES, readBounded, type BoundedReading } from './bounded-file.js';
+import { isForbidden, LARGEST_BYTES, readBounded, type BoundedReading } from './bounded-file.js';
 import type { FileReading, SurveyFiles } from './ports.js';
+import type { UserQuestion } from './read-as-user.js';
 
 export interface SystemFilesOptions {
   /** `/`; a prepared tree in tests. */
@@ -32,7 +33,7 @@ export function createSystemFiles({ root, user, env }: SystemFilesOptions): Surv
     try {
       const { stdout } = await runPrivileged([cat, '--', join(root, path)], { timeoutMs: READ_TIMEOUT_MS, env });
       if (stdout.length > LARGEST_BYTES) return { kind: 'unusable', problem: `it is larger than ${LARGEST_BYTES} bytes` };
-      return { kind: 'read', text: stdout, changedAtMs: Number.NaN };
+      return { kind: 'read', text: stdout, ownerUid: undefined };
     } catch (thrown) {
       const error = toSupervisorError(thrown);
       if (error.code === 'PRIVILEGED_COMMAND_FAILED' && /No such file|Not a directory/i.test(error.message)) return { kind: 'absent' };
@@ -41,22 +42,23 @@ export function createSystemFiles({ root, user, env }: SystemFilesOptions): Surv
     }
   };
 
+  const isForOthers = isRoot && user.uid !== 0;
+  const askUser = async (question: UserQuestion): Promise<unknown> => await runAsUser(user, new URL('./read-as-user.js', import.meta.url), question, { timeoutMs: READ_TIMEOUT_MS });
+
   const readAs: Readonly<Record<Authority, (path: string) => Promise<BoundedReading | SupervisorError>>> = {
     root: readAsRoot,
-    user: async (path) => {
-      if (!isRoot || user.uid === 0) return readBounded(join(root, path));
-      return (await runAsUser(user, new URL('./read-as-user.js', import.meta.url), join(root, path), { timeoutMs: READ_TIMEOUT_MS })) as BoundedReading;
-    },
+    user: async (path) => (isForOthers ? ((await askUser({ ask: 'read', path: join(root, path) })) as BoundedReading) : readBounded(join(root, path))),
   };
 
   return {
     read: async (path, authority) => {
       const key = `${authority} ${path}`;
-      const reading = seen.get(key) ?? readAs[authority](path).then((result) => toReading(path, authority, user, result));
+      const reading = seen.get(key) ?? readAs[authority](path).then((result) => toReading(path, { authority, user, isForOthers }, result));
       seen.set(key, reading);
       return reading;
     },
-    peek: async (path) => toReading(path, 'user', user, await readBounded(join(root, path))),
+    peek: async (path) => toReading(path, { authority: 'user', user, isForOthers }, await readBounded(join(root, path))),
+    isForbidden: async (path) => (isForOthers ? (await askUser({ ask: 'is-forbidden', path: join(root, path) })) === true : isForbidden(join(root, path))),
     list: (directory) => {
       try {
         return readdirSync(join(root, directory)).toSorted();
@@ -74,9 +76,15 @@ export function createSystemFiles({ root, user, env }: SystemFilesOptions): Surv
   };
 }
 
-function toReading(path: string, authority: Authority, user: UserIds, result: BoundedReading | SupervisorError): FileReading {
+interface Asker {
+  readonly authority: Authority;
+  readonly user: UserIds;
+  readonly isForOthers: boolean;
+}
+
+function toReading(path: string, { authority, user, isForOthers }: Asker, result: BoundedReading | SupervisorError): FileReading {
   if (result instanceof Error) return { kind: 'refused', why: { path, code: result.code, message: result.message, hint: result.hint } };
-  if (result.kind === 'read') return { kind: 'read', text: result.text, changedAtMs: Number.isNaN(result.changedAtMs) ? undefined : result.changedAtMs };
+  if (result.kind === 'read') return { kind: 'read', text: result.text, isOthers: isForOthers && result.ownerUid !== 0 };
   if (result.kind === 'absent') return { kind: 'absent' };
   if (result.kind === 'unusable') return { kind: 'refused', why: { path, code: 'STORAGE_FAILED', message: `${path} cannot be used: ${result.problem}`, hint: 'Look at the file.' } };
   const hint = authority === 'user' ? 'It is named by something that is not root\'s, so root is not asked for it: give the service user the right to read it, or run this as its owner.' : 'Run this as root.';

@@ -7,29 +7,26 @@ import type { SurveyProcess } from './ports.js';
 export function listSurveyProcesses(): readonly SurveyProcess[] {
   const all = listProcesses();
   const wanted = new Set(all.filter(({ argv }) => findProgram(argv) !== undefined).flatMap(({ pid, ppid }) => [pid, ppid]));
-  const bootMs = readBootMs();
   return all.filter(({ pid }) => wanted.has(pid)).flatMap((entry) => {
     const uid = readUid(entry.pid);
     if (uid === undefined) return [];
     const { pid, ppid, argv, startTime } = entry;
-    return { pid, ppid, argv, startTime, uid, cgroup: readCgroup(pid), startedAtMs: bootMs === undefined ? undefined : bootMs + Number(startTime) * MS_A_TICK };
+    return { pid, ppid, argv, startTime, uid, isNested: isNested(pid), cgroup: readCgroup(pid) };
   });
-}
-
-/** Linux has counted in hundredths of a second towards programs for as long as there is /proc. */
-const MS_A_TICK = 10;
-
-function readBootMs(): number | undefined {
-  try {
-    return Date.now() - Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1_000;
-  } catch {
-    return undefined; // No /proc.
-  }
 }
 
 /** Undefined where it has ended meanwhile. */
 function readUid(pid: number): number | undefined {
   return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+}
+
+/** In a process namespace below ours, as in a container. */
+function isNested(pid: number): boolean {
+  try {
+    return /^NSpid:\s*\d+\s+\d/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false; // Ended.
+  }
 }
 
 /** Of our own process too: what both are in is no container to either. */

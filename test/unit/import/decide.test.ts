@@ -9,7 +9,7 @@ const BY_CONFIG = ['cloudflared', 'tunnel', '--config', '/etc/cloudflared/config
 const BY_TOKEN = ['cloudflared', 'tunnel', 'run', '--token', token()];
 const TREE: Tree = { '/etc/cloudflared/config.yml': config(), [`/root/.cloudflared/${ID}.json`]: credentials(), '/root/.cloudflared/cert.pem': certificate() };
 const NO_CHOICES: ImportChoices = { hosts: [], skip: [], domain: undefined, withoutCertificate: false };
-const context = { canRead: async () => true, certificates: [], installedTunnelId: undefined };
+const context = { rights: { canRead: async () => true, isForbidden: async () => false }, certificates: [], installedTunnelId: undefined };
 
 /** What is decided when the running connector says this of itself. */
 async function decideWith(live: LiveConnector, words = BY_CONFIG, tree = TREE) {

@@ -46,7 +46,7 @@ let lastPid = 4_000_000;
 /** One that runs with these words, as root unless said otherwise. Nobody has such a pid. */
 export function process(argv: readonly string[], more: Partial<SurveyProcess> = {}): SurveyProcess {
   lastPid += 1;
-  return { pid: lastPid, ppid: 1, argv, startTime: '1', uid: 0, cgroup: '0::/\n', startedAtMs: undefined, ...more };
+  return { pid: lastPid, ppid: 1, argv, startTime: '1', uid: 0, isNested: false, cgroup: '0::/\n', ...more };
 }
 
 export const survey = async (tree: Tree, processes: readonly SurveyProcess[] = []) =>
@@ -61,7 +61,7 @@ export interface Asked {
 
 export async function importReport(tree: Tree, processes: readonly SurveyProcess[] = [], { choices = {}, installedTunnelId }: Asked = {}): Promise<ImportReport> {
   const { findings, certificates } = await survey(tree, processes);
-  return (await decide(findings, { ...NO_CHOICES, ...choices }, { canRead: async () => true, certificates, installedTunnelId })).report;
+  return (await decide(findings, { ...NO_CHOICES, ...choices }, { rights: { canRead: async () => true, isForbidden: async () => false }, certificates, installedTunnelId })).report;
 }
 
 /** Of the one tunnel that there is. */

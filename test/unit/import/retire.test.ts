@@ -7,7 +7,7 @@ import { planRetirement } from '../../../src/import/retire.js';
 import { readProcess } from '../../../src/host/process-table.js';
 
 const service = (more: Partial<ServiceReport>): ServiceReport => ({ init: 'systemd', name: 'cloudflared.service', file: '/etc/systemd/system/cloudflared.service', enabledBy: ['/x.wants/cloudflared.service'], companions: [], running: true, ...more });
-const running = (more: Partial<ProcessReport> = {}): ProcessReport => ({ pid: 4_000_001, startTime: '1', user: 'root', uid: 0, parent: null, inContainer: false, commandLine: 'cloudflared tunnel run', service: 'cloudflared.service', connectorId: null, gracePeriod: null, ...more });
+const running = (more: Partial<ProcessReport> = {}): ProcessReport => ({ pid: 4_000_001, startTime: '1', user: 'root', uid: 0, unit: null, parent: null, inContainer: false, commandLine: 'cloudflared tunnel run', service: 'cloudflared.service', connectorId: null, gracePeriod: null, ...more });
 const report = (services: readonly ServiceReport[], processes: readonly ProcessReport[]): TunnelReport => ({
   id: 'x', name: null, verdict: 'ours', obstacles: [], domain: null, config: null, credentials: null, certificate: null, rules: [], refused: [], skipped: [], remoteRules: [], names: [], notes: [], unreadable: [], services, processes,
 });

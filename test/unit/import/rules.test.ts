@@ -57,10 +57,12 @@ describe('rules of a configuration', () => {
 
   test('are held to what applying them would find', async () => {
     const converted = convert([{ ...entry('a.example.com', 'https://x'), originRequest: { connectTimeout: '5', caPool: '/ca.pem' } }, entry('b.example.com', 'http://y'), LAST]);
-    const checked = await checkRules(converted, async () => false);
+    const checked = await checkRules(converted, { canRead: async () => false, isForbidden: async () => true });
     expect(checked.taken.map(({ number }) => number)).toEqual([2]);
     expect(checked.refused).toMatchObject([{ number: 1, code: 'RULE_INVALID', reason: expect.stringMatching(/duration with a unit.*CA file/) as string }]);
-    expect((await checkRules(convert([{ ...entry('a.example.com', 'https://x'), originRequest: { caPool: '/ca.pem' } }, LAST]), async () => true)).refused).toEqual([]);
+    const socket = convert([entry('a.example.com', 'unix:/run/root.sock'), LAST]);
+    expect((await checkRules(socket, { canRead: async () => true, isForbidden: async (path) => path === '/run/root.sock' })).refused).toMatchObject([{ number: 1, reason: expect.stringContaining('may not be used') as string }]);
+    expect((await checkRules(convert([{ ...entry('a.example.com', 'https://x'), originRequest: { caPool: '/ca.pem' } }, LAST]), { canRead: async () => true, isForbidden: async () => true })).refused).toEqual([]);
   });
 });
 

@@ -91,8 +91,22 @@ describe('what is found on a machine', () => {
     expect(await tunnelReport({ [`/home/svc/.cloudflared/${ID}.json`]: credentials(), '/home/svc/.cloudflared/notes.json': '{}' })).toMatchObject({ id: ID, credentials: `/home/svc/.cloudflared/${ID}.json`, rules: [], names: [] });
   });
 
-  test('in a container, nothing that it names is looked for out here', async () => {
-    const inside = process(['cloudflared', 'tunnel', '--config', '/etc/cloudflared/config.yml', 'run', ID], { cgroup: '0::/docker/0123abc\n' });
+  test('one of a template has a name of its own', async () => {
+    const running = process(['cloudflared', '--config', '/etc/cloudflared/config.yml', 'tunnel', 'run'], { cgroup: '0::/system.slice/system-cloudflared.slice/cloudflared@home.service\n' });
+    expect(await tunnelReport({
+      '/etc/systemd/system/cloudflared@.service': '[Service]\nExecStart=/usr/bin/cloudflared --config /etc/cloudflared/%i.yml tunnel run\n',
+      '/etc/systemd/system/multi-user.target.wants/cloudflared@home.service': { link: '../cloudflared@.service' },
+      '/etc/cloudflared/config.yml': config(), [`/root/.cloudflared/${ID}.json`]: credentials(),
+    }, [running])).toMatchObject({ services: [{ name: 'cloudflared@home.service', running: true, enabledBy: ['/etc/systemd/system/multi-user.target.wants/cloudflared@home.service'] }] });
+  });
+
+  test("in another program's unit it is that program's, which is left alone", async () => {
+    const agent = process(['cloudflared', 'tunnel', '--config', '/etc/cloudflared/config.yml', 'run'], { cgroup: '0::/system.slice/agent.service\n' });
+    expect(await tunnelReport({ '/etc/cloudflared/config.yml': config(), [`/root/.cloudflared/${ID}.json`]: credentials(), '/etc/systemd/system/agent.service': '[Service]\nExecStart=/usr/bin/agent\n' }, [agent])).toMatchObject({ services: [], processes: [{ unit: 'agent.service', service: null }] });
+  });
+
+  test.each([{ cgroup: '0::/docker/0123abc\n' }, { isNested: true }])('in a container (%j), nothing that it names is looked for out here', async (more) => {
+    const inside = process(['cloudflared', 'tunnel', '--config', '/etc/cloudflared/config.yml', 'run', ID], more);
     const report = await importReport(INSTALLED, [inside]);
     const found = report.tunnels.find(({ processes }) => processes.length > 0);
     expect(found).toMatchObject({ verdict: 'unknown', processes: [{ inContainer: true }], unreadable: [{ path: '/etc/cloudflared/config.yml', code: 'STORAGE_FORBIDDEN' }] });
