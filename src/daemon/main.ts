@@ -19,6 +19,7 @@ import { createRedactor } from '../host/redact.js';
 import { openEventStore } from '../state/event-store.js';
 import { assembleParts } from './assemble.js';
 import { attend, NO_ATTENTION } from './attention.js';
+import { collectWhenIdle } from './collect-when-idle.js';
 import { createControlServer } from './control-server.js';
 import { createEventLog, type EventLog } from './event-log.js';
 import { createHandlers, settleBefore } from './handlers.js';
@@ -96,6 +97,7 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
     happened = attend(happened, event);
     logEvent(logger, event);
   });
+  log.subscribe(collectWhenIdle());
 
   const state = await openState(places.paths, log.emit, clock);
   const parts = assembleParts(context, log, state, extras);
