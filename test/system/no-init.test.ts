@@ -18,32 +18,33 @@ interface Container {
 }
 
 /** As a container engine starts it: PID 1 of a namespace of its own, as the user of the image. */
-async function startContainer(world: World, site: Site, before: readonly string[], command: readonly string[]): Promise<Container> {
-  const child = site.machine.spawn(['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', 'setpriv', '--reuid=1500', '--regid=1500', '--clear-groups', ...before, ...command], { env: { ...world.environment, NODE, HOME: '/nonexistent' } });
+async function startContainer(world: World, site: Site, shell: readonly string[], options: readonly string[]): Promise<Container> {
+  const child = site.machine.spawn(['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', 'setpriv', '--reuid=1500', '--regid=1500', '--clear-groups', ...shell, ENTRY_POINT, ...options], { env: { ...world.environment, NODE, HOME: '/nonexistent' } });
   child.stdout?.resume();
   let said = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
   const ended = once(child, 'exit').then(([code, killedBy]) => (killedBy ?? code) as number | NodeJS.Signals);
-  const init = await until(() => site.machine.processes(({ argv }) => argv.includes(command[1] ?? '')).find(({ innerPid }) => innerPid === 1)?.pid ?? 0, (pid) => pid !== 0).catch((error: unknown) => {
+  const init = await until(() => site.machine.processes(({ argv }) => argv.includes(ENTRY_POINT)).find(({ innerPid }) => innerPid === 1)?.pid ?? 0, (pid) => pid !== 0).catch((error: unknown) => {
     throw new Error(said, { cause: error });
   });
   return { child, init, ended };
 }
 
 describe.each([
-  ['no init', []],
-  ['tini', ['tini', '--']],
-  ['dumb-init', ['dumb-init', '--']],
-] as const)('the entry point of a container, with %s', (name, before) => {
-  const lack = lacksForHost() ?? (before[0] === undefined ? undefined : lacksProgram(before[0]));
-  describe.skipIf(lack !== undefined)(lack ?? 'before it', () => {
+  ['no init', ['/bin/sh']],
+  ["no init, in busybox's shell", ['busybox', 'sh']],
+  ['tini', ['tini', '--', '/bin/sh']],
+  ['dumb-init', ['dumb-init', '--', '/bin/sh']],
+] as const)('the entry point of a container, with %s', (name, shell) => {
+  const lack = lacksForHost() ?? lacksProgram(shell[0]);
+  describe.skipIf(lack !== undefined)(lack ?? 'as PID 1', () => {
     let world: World;
     let site: Site;
     let container: Container;
     beforeEach(async () => {
       world = await createWorld();
       site = await world.start({ kind: 'host', users: { svc: 1500 } });
-      container = await startContainer(world, site, before, ['/bin/sh', ENTRY_POINT, '--grace-period', '10s']);
+      container = await startContainer(world, site, shell, ['--grace-period', '10s']);
       await until(async () => await site.client().status(), () => true);
       await site.publish('svc');
     });
@@ -79,12 +80,12 @@ describe.each([
       expect(await container.ended).toBe(137);
       await until(() => site.connectors(), (connectors) => connectors.length === 0);
       // The volume is still there.
-      container = await startContainer(world, site, before, ['/bin/sh', ENTRY_POINT]);
+      container = await startContainer(world, site, shell, []);
       await world.visitors.until(HOSTNAME, isServed, 15_000);
     });
 
     test(`ends with the daemon’s code for wrong options (${name})`, async () => {
-      const wrong = site.machine.spawn(['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', ...before, '/bin/sh', ENTRY_POINT, '--connections', '99'], { env: { NODE } });
+      const wrong = site.machine.spawn(['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', ...shell, ENTRY_POINT, '--connections', '99'], { env: { NODE } });
       expect(await once(wrong, 'exit')).toEqual([2, null]);
     });
   });
