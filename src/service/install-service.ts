@@ -1,11 +1,13 @@
 import { SupervisorError } from '../core/errors.js';
-import { carryOut, type StepWarning } from './carry-out.js';
+import { carryOut, runForUser, type StepWarning } from './carry-out.js';
 import { restartService, stopService, type Driven } from './drive-service.js';
 import type { InitDriver } from './driver.js';
 import type { DaemonPort } from './ports.js';
 import type { ServiceSpec } from './service-spec.js';
 import type { Step } from './steps.js';
 import { refuseForeignUnit } from './units.js';
+
+const VERSION_TIMEOUT_MS = 20_000;
 
 /** What installing would do, with the best hardening. */
 export async function planInstall(driver: InitDriver, spec: ServiceSpec): Promise<readonly Step[]> {
@@ -20,6 +22,7 @@ export async function planInstall(driver: InitDriver, spec: ServiceSpec): Promis
  */
 export async function installService(driver: InitDriver, spec: ServiceSpec, daemon: DaemonPort): Promise<Driven & { readonly hardening: string }> {
   refuseForeignUnit(driver, spec);
+  await refuseUnreadableProgram(spec);
   const warnings: StepWarning[] = [];
   for (const hardening of driver.hardenings) {
     warnings.push(...(await carryOut(await driver.install(spec, hardening), spec.user)));
@@ -34,6 +37,15 @@ export async function installService(driver: InitDriver, spec: ServiceSpec, daem
     }
   }
   throw new SupervisorError('SERVICE_FAILED', 'No set of hardening is known for this init system');
+}
+
+/** Root's own Node, under nvm for instance, is no use to another user. */
+async function refuseUnreadableProgram({ user, node, program }: ServiceSpec): Promise<void> {
+  if (process.geteuid === undefined || process.geteuid() === user.uid) return;
+  const { exitCode, stderr, startError } = await runForUser(user, [node, program, '--version'], VERSION_TIMEOUT_MS);
+  if (exitCode === 0) return;
+  const why = stderr.trim().split('\n').find((line) => line.includes('Error')) ?? startError ?? `exit code ${exitCode ?? 'unknown'}`;
+  throw new SupervisorError('STORAGE_FORBIDDEN', `${user.name} cannot run \`${node} ${program}\`: ${why}`, { hint: `Install Node and this package where ${user.name} can read them, or run this command as ${user.name}.` });
 }
 
 /** Stops the daemon and its connectors, and takes the unit away. What is in the base directory stays. */

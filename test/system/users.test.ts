@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CLI, NODE } from './machine/machine.js';
 import { lacksForBooted, lacksForSudo } from './machine/requirements.js';
 import { createWorld, isServed, type Site, type World } from './machine/world.js';
 
@@ -60,6 +61,14 @@ describe.skipIf(bootLack !== undefined)(`our own unit${bootLack === undefined ? 
     // Nor is it needed: the daemon serves without it.
     expect(await site.json(user, ['up'])).toMatchObject({ started: true });
     await site.json(user, ['down']);
+  });
+
+  test('is not installed with a Node that the user cannot run', async () => {
+    await site.machine.sh(`mkdir -m 0700 /root/private && touch /root/private/node && mount --bind ${NODE} /root/private/node`);
+    const { code, stdout } = await site.machine.run(['/root/private/node', CLI, 'service', 'install', '--user', 'powerless', '--json']);
+    expect(code).toBe(4);
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'STORAGE_FORBIDDEN', message: expect.stringMatching(/powerless cannot run.*EACCES/) as string });
+    expect(await site.machine.sh('find /etc -name "cloudflared-supervisor*"')).toBe('');
   });
 
   test('installed by root for a user with restricted sudo: they start and stop it, and cannot remove it', async () => {
