@@ -28,6 +28,7 @@ import { logEvent } from './log-lines.js';
 import { createSystemdNotifier } from './notify-systemd.js';
 import { openState } from './open-state.js';
 import type { RunOptions } from './options.js';
+import { boundOwnLog } from './own-log.js';
 import { createPortacodePart } from './portacode-parts.js';
 import type { DaemonExtras } from './ports.js';
 import type { ProcessContext } from './process-context.js';
@@ -90,6 +91,7 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
   const { places, logger, clock, version, identity } = context;
   const stop = createStopRequest();
   dieLoudly(logger);
+  boundOwnLog(places.paths.daemonLog, logger);
   const store = openEventStore({ path: places.paths.eventsLog });
   const log = createEventLog(store, clock, (fault) => logger.error({ error: toSupervisorError(fault).toBody() }, 'an event was not taken in'));
   let happened = NO_ATTENTION;
