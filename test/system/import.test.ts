@@ -64,14 +64,14 @@ const tunnelOf = ({ report }: Said, { tunnel }: Old) => report.tunnels.find(({ i
 async function takeOver(world: World, site: Site): Promise<{ readonly applied: Said; readonly retired: Said; readonly load: LoadReport; readonly oldPids: readonly number[] }> {
   await site.json('svc', ['up']);
   await world.visitors.until(HOSTNAME, isServed, 20_000);
-  const load = startLoad(world, 200);
+  const load = startLoad(world);
   const oldPids = oldConnectors(site).map(({ innerPid }) => innerPid);
   const applied = await runImport(site, 'svc', ['--apply']);
   const sent = load.sent;
-  await until(() => load.sent, (count) => count > sent + 200);
+  await until(() => load.sent, (count) => count > sent + 100);
   const retired = await runImport(site, 'svc', ['--retire-old']);
   const sentAfter = load.sent;
-  await until(() => load.sent, (count) => count > sentAfter + 200);
+  await until(() => load.sent, (count) => count > sentAfter + 100);
   return { applied, retired, load: await load.stop(), oldPids };
 }
 
@@ -141,7 +141,7 @@ describe.skipIf(bootLack !== undefined)(`a service of systemd${bootLack === unde
     expect(retired).toMatchObject({ ended: [], undo: [] });
     await site.machine.sh('systemctl enable --now cloudflared.service');
     await until(() => oldConnectors(site).length, (count) => count === 1);
-    const load = startLoad(world, 200);
+    const load = startLoad(world);
     expect(await runImport(site, 'root', ['--apply', '--retire-old', '--user', 'svc'])).toMatchObject({ code: 0, imported: { outcome: 'unchanged' }, retired: { undo: ['systemctl enable --now cloudflared.service'] } });
     expect([...(await load.stop()).reasons]).toEqual([]);
     expect(foreignFiles(site.machine, '/home/svc', USERS.svc)).toEqual([]);

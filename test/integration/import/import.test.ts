@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { readProcess } from '../../../src/host/process-table.js';
 import { Load } from '../../../src/measure/load.js';
 import { wholeBody } from '../../../src/measure/origin.js';
 import { CLOUDFLARED_KIND, createRig, rulesOf, type Rig } from '../daemon/rig.js';
@@ -27,8 +28,8 @@ async function makeScene() {
     config: { originRequest: { connectTimeout: '10s' }, ingress: [{ hostname: HOSTNAME, service: one.url }, { service: 'http_status:404' }] },
     names: [HOSTNAME],
   });
-  await rig.start();
-  return { rig, one, old, words: ['--tunnel', old.tunnel.id] };
+  const daemon = await rig.start();
+  return { rig, daemon, one, old, words: ['--tunnel', old.tunnel.id] };
 }
 
 describe(`with the ${CLOUDFLARED_KIND} cloudflared`, () => {
@@ -116,7 +117,7 @@ describe(`with the ${CLOUDFLARED_KIND} cloudflared`, () => {
     expect(rig.recordNames()).toEqual([HOSTNAME, 'two.example.com']);
   });
 
-  test('a token with rules of its own here is as good as credentials; one without is managed elsewhere', async () => {
+  test('a token is as good as credentials, and is never shown', async () => {
     const { rig, old, words } = await makeScene();
     const withRules = await startOldConnector(rig.sandbox, (metrics) => ['tunnel', '--config', old.configFile, '--metrics', metrics, 'run', '--token', old.token]);
     const ready = await runImport(rig, words);
@@ -129,5 +130,53 @@ describe(`with the ${CLOUDFLARED_KIND} cloudflared`, () => {
     expect(JSON.parse(await readFile(join(rig.baseDir, `${old.tunnel.id}.json`), 'utf8'))).toMatchObject({ TunnelSecret: old.tunnel.secret.toString('base64') });
     process.kill(withRules.pid, 'SIGKILL');
     await withRules.exited;
+
+    // One that says that it was sent no rules has none; and one tunnel is enough here.
+    const other = await makeOldTunnel(rig.sandbox, { directory: join(rig.directory, 'other'), name: 'other', config: {}, names: [] });
+    await startOldConnector(rig.sandbox, (metrics) => ['tunnel', '--metrics', metrics, 'run', '--token', other.token]);
+    const refused = await runImport(rig, ['--apply', '--domain', 'example.com', '--tunnel', other.tunnel.id]);
+    expect(refused.report.tunnels.find(({ id }) => id === other.tunnel.id)).toMatchObject({ verdict: 'ready', rules: [], config: null });
+    expect(refused).toMatchObject({ exitCode: 5, error: { code: 'TUNNEL_CONNECTED' } });
+    expect((await rig.client.status()).tunnel?.id).toBe(old.tunnel.id);
+  });
+
+  test('rules that cannot be ours stand in the way, until somebody says that they may go', async () => {
+    const { rig, one, old } = await makeScene();
+    const config = { tunnel: old.tunnel.id, 'credentials-file': old.credentialsFile, ingress: [{ hostname: HOSTNAME, service: one.url }, { hostname: 'api.example.com', path: '/v[12]/', service: one.url }, { service: one.url }] };
+    await writeFile(old.configFile, JSON.stringify(config));
+    await startOldConnector(rig.sandbox, runByConfig(old));
+    const words = ['--apply', '--tunnel', old.tunnel.id];
+    expect(await runImport(rig, words)).toMatchObject({ exitCode: 5, error: { code: 'IMPORT_INCOMPLETE', problems: [{ field: 'rule 2', code: 'PATH_INEXPRESSIBLE' }, { field: 'rule 3', code: 'CATCH_ALL_INEXPRESSIBLE' }] } });
+    expect((await rig.client.status()).tunnel).toBeNull();
+    const { imported } = await runImport(rig, [...words, '--skip', '2', '--host', 'www.example.com']);
+    expect(imported?.rules.map(({ hostname, destination, dns }) => ({ hostname, destination, dns }))).toEqual([
+      { hostname: HOSTNAME, destination: one.url, dns: 'adopted' },
+      { hostname: 'www.example.com', destination: one.url, dns: 'created' },
+    ]);
+  });
+
+  test('a name whose record leads elsewhere stands in the way', async () => {
+    const { rig, old, words } = await makeScene();
+    const zone = rig.sandbox.world.zones.find('example.com');
+    const [record] = rig.sandbox.world.records.named(HOSTNAME);
+    if (zone === undefined || record === undefined) throw new Error('the scene has no record');
+    rig.sandbox.world.records.replace(zone, record.id, { type: 'CNAME', name: HOSTNAME, content: 'elsewhere.example.net', proxied: true });
+    await startOldConnector(rig.sandbox, runByConfig(old));
+    const { error } = await runImport(rig, ['--apply', ...words]);
+    expect(error).toMatchObject({ code: 'DNS_CONFLICT', hint: expect.stringContaining('--skip') as string });
+    expect(await rig.client.status()).toMatchObject({ tunnel: null, connectors: [] });
+    expect((await runImport(rig, ['--apply', '--takeover', ...words])).imported).toMatchObject({ outcome: 'imported', rules: [{ dns: 'taken-over' }] });
+  });
+
+  test('without a daemon it is reported, and nothing is taken over or stopped', async () => {
+    const { rig, daemon, old, words } = await makeScene();
+    const connector = await startOldConnector(rig.sandbox, runByConfig(old));
+    expect(await runImport(rig, ['--retire-old', ...words])).toMatchObject({ exitCode: 4, error: { code: 'SETUP_REQUIRED' } });
+    daemon.kill('SIGTERM');
+    await daemon.ended;
+    const said = await runImport(rig, ['--apply', '--retire-old', ...words]);
+    expect(said.report.tunnels.find(({ id }) => id === old.tunnel.id)).toMatchObject({ verdict: 'ready' });
+    expect(said).toMatchObject({ exitCode: 3, error: { code: 'DAEMON_UNREACHABLE' } });
+    expect(readProcess(connector.pid)).toBeDefined();
   });
 });
