@@ -24,9 +24,9 @@ export async function measureChanges(stage: Stage, perSecond: number, tell: (tex
     tell(`change ${String(run + 1)} of ${String(RUNS)} at ${String(perSecond)} requests a second`);
     await settle(stage.client);
     const target = stage.origins[run % 2 === 0 ? 1 : 0];
-    lost.push(await countLost(stage, stage.hostname, perSecond, async () => {
+    lost.push(await countLost(stage, stage.hostname, perSecond, async (load) => {
       floorMs.push(await stage.floor());
-      applyMs.push(await moveOnce({ ...stage, target }));
+      applyMs.push(await moveOnce({ ...stage, load, target }));
     }));
     rivalLost.push(await countLost(stage, RIVAL_HOSTNAME, perSecond, () => rival.restart(target)));
   }
@@ -37,11 +37,11 @@ export async function measureChanges(stage: Stage, perSecond: number, tell: (tex
   ];
 }
 
-async function countLost({ visitors, origins }: Stage, hostname: string, perSecond: number, change: () => Promise<void>): Promise<number> {
+async function countLost({ visitors, origins }: Stage, hostname: string, perSecond: number, change: (load: Load) => Promise<void>): Promise<number> {
   const load = new Load(visitors, { hostname, perSecond, origins: origins.map(({ name }) => name) });
   await systemClock.sleep(LEAD_MS);
   try {
-    await change();
+    await change(load);
     await systemClock.sleep(TAIL_MS);
   } finally {
     await load.stop();

@@ -1,7 +1,6 @@
 import { systemClock } from '../core/clock.js';
 import { Load } from '../measure/load.js';
 import { settle } from '../measure/move.js';
-import type { Answer } from '../measure/visitor.js';
 import { toFigure, type Figure } from './figure.js';
 import type { Stage } from './stage.js';
 
@@ -9,8 +8,8 @@ const RUNS = 7;
 const PER_SECOND = 200;
 const LEAD_MS = 2_300;
 const ANSWER_DEADLINE_MS = 60_000;
-/** A young connector ends slowly; the next kill waits until only one is left. */
-const answered = (answer: Answer): boolean => answer.kind === 'answered' && answer.status === 200;
+/** At least so long between two kills: one that dies as soon as it serves is restarted later and later, on purpose. */
+const KILL_GAP_MS = 6_000;
 
 /** SIGKILL of the connector to the first answer, beside the floor, under the same load. */
 export async function measureConnectorDeaths(stage: Stage, tell: (text: string) => void): Promise<Figure> {
@@ -21,9 +20,9 @@ export async function measureConnectorDeaths(stage: Stage, tell: (text: string) 
     await settle(stage.client);
     const load = new Load(stage.visitors, { hostname: stage.hostname, perSecond: PER_SECOND, origins: stage.origins.map(({ name }) => name) });
     try {
-      await systemClock.sleep(LEAD_MS);
+      await systemClock.sleep(KILL_GAP_MS);
       floorMs.push(await stage.floor());
-      recoveryMs.push(await killConnector(stage));
+      recoveryMs.push(await killConnector(stage, load));
     } finally {
       await load.stop();
     }
@@ -31,14 +30,16 @@ export async function measureConnectorDeaths(stage: Stage, tell: (text: string) 
   return toFigure({ name: 'SIGKILL of the connector to first answer', unit: 'ms', values: recoveryMs, beside: floorMs, target: { kind: 'ratio', atMost: 1.35 } });
 }
 
-async function killConnector({ client, visitors, hostname }: Stage): Promise<number> {
+async function killConnector({ client }: Stage, load: Load): Promise<number> {
   const { connectors } = await client.status();
   const pids = connectors.flatMap(({ pid, state }) => (pid !== null && state === 'ready' ? [pid] : []));
   if (pids.length === 0) throw new Error('no connector is ready');
   const killedAt = Date.now();
+  const lost = load.first(({ endedAt, answeredBy }) => endedAt >= killedAt && answeredBy === undefined, ANSWER_DEADLINE_MS);
   for (const pid of pids) process.kill(pid, 'SIGKILL');
-  await visitors.until(hostname, (answer) => !answered(answer), ANSWER_DEADLINE_MS);
-  return (await visitors.until(hostname, answered, ANSWER_DEADLINE_MS)) - killedAt;
+  const { endedAt: lostAt } = await lost;
+  const { endedAt } = await load.first(({ sentAt, answeredBy }) => sentAt >= lostAt && answeredBy !== undefined, ANSWER_DEADLINE_MS);
+  return endedAt - killedAt;
 }
 
 /** Requests lost when the supervisor is killed and the next one takes over from its orphan. */

@@ -12,7 +12,7 @@ export interface Figure {
   readonly floor: number | null;
   /** Median by floor; null where there is no floor, or it is a rival that is only shown. */
   readonly ratio: number | null;
-  /** In words: `≤ 1.35 ×`. */
+  /** In words: `≤ 1.35 ×`; `–` where it is only shown. */
   readonly target: string;
   readonly met: boolean;
 }
@@ -23,7 +23,8 @@ interface FigureInput {
   readonly values: readonly number[];
   /** Values of the floor or the rival. */
   readonly beside?: readonly number[];
-  readonly target: { readonly kind: 'ratio' | 'value'; readonly atMost: number };
+  /** Absent: it is only shown, beside others. */
+  readonly target?: { readonly kind: 'ratio' | 'value'; readonly atMost: number };
 }
 
 /** @throws Error where nothing was measured. */
@@ -31,7 +32,7 @@ export function toFigure({ name, unit, values, beside, target }: FigureInput): F
   const middle = median(values);
   if (middle === undefined) throw new Error(`${name}: nothing was measured`);
   const floor = beside === undefined ? null : (median(beside) ?? null);
-  const ratio = target.kind === 'ratio' && floor !== null && floor > 0 ? middle / floor : null;
+  const ratio = target?.kind === 'ratio' && floor !== null && floor > 0 ? middle / floor : null;
   return {
     name,
     unit,
@@ -41,10 +42,14 @@ export function toFigure({ name, unit, values, beside, target }: FigureInput): F
     n: values.length,
     floor,
     ratio,
-    target: target.kind === 'ratio' ? `≤ ${String(target.atMost)} ×` : `≤ ${String(target.atMost)} ${unit}`,
-    // Of what must not be more than so much, every value counts; of a ratio, the median.
-    met: target.kind === 'ratio' ? ratio !== null && ratio <= target.atMost : Math.max(...values) <= target.atMost,
+    target: target === undefined ? '–' : `≤ ${String(target.atMost)} ${target.kind === 'ratio' ? '×' : unit}`,
+    met: target === undefined || isMet(target, ratio, values),
   };
+}
+
+/** Of what must not be more than so much, every value counts; of a ratio, the median. */
+function isMet({ kind, atMost }: NonNullable<FigureInput['target']>, ratio: number | null, values: readonly number[]): boolean {
+  return kind === 'ratio' ? ratio !== null && ratio <= atMost : Math.max(...values) <= atMost;
 }
 
 export function toTable(figures: readonly Figure[]): string {
@@ -53,7 +58,7 @@ export function toTable(figures: readonly Figure[]): string {
     ['figure', 'unit', 'median', 'min', 'max', 'n', 'beside', 'ratio', 'target', ''],
     ...figures.map((figure) => [
       figure.name, figure.unit, number(figure.median), number(figure.min), number(figure.max), String(figure.n),
-      number(figure.floor), figure.ratio === null ? '' : `${figure.ratio.toFixed(2)} ×`, figure.target, figure.met ? 'met' : 'NOT MET',
+      number(figure.floor), figure.ratio === null ? '' : `${figure.ratio.toFixed(2)} ×`, figure.target, figure.target === '–' ? '' : figure.met ? 'met' : 'NOT MET',
     ]),
   ];
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

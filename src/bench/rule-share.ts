@@ -10,7 +10,7 @@ const HOSTNAME = `many.${ZONE}`;
 
 /**
  * Our share of an apply: everything but the connector's own start. The constant is the smallest size; the slope is
- * what each rule adds, between the smallest and the largest.
+ * what each rule adds, between the smallest and the largest. The sizes themselves are only shown.
  */
 export async function measureRuleShare(stage: Stage, tell: (text: string) => void): Promise<readonly Figure[]> {
   const shares = new Map<number, number[]>();
@@ -29,7 +29,7 @@ export async function measureRuleShare(stage: Stage, tell: (text: string) => voi
   const base = shares.get(smallest) ?? [];
   const slopes = (shares.get(largest) ?? []).map((ms, run) => (ms - (base[run] ?? ms)) / (largest - smallest));
   return [
-    ...SIZES.map((size) => toFigure({ name: `our share of applying ${String(size)} rules`, unit: 'ms', values: shares.get(size) ?? [], target: { kind: 'value', atMost: Math.max(...base) + 0.3 * size } })),
+    ...SIZES.map((size) => toFigure({ name: `our share of applying ${String(size)} rules`, unit: 'ms', values: shares.get(size) ?? [] })),
     toFigure({ name: 'slope of our share', unit: 'ms a rule', values: slopes, target: { kind: 'value', atMost: 0.3 } }),
   ];
 }

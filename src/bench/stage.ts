@@ -32,18 +32,39 @@ const STOP_TIMEOUT_MS = 40_000;
 const ANSWER_DEADLINE_MS = 60_000;
 
 export async function openStage(): Promise<Stage> {
+  /** What has to be undone, newest first; also where not all of it could be set up. */
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    const failures: unknown[] = [];
+    for (const undo of closers.splice(0).reverse()) await undo().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be stopped and removed');
+  };
+  try {
+    return await setStage(closers, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function setStage(closers: (() => Promise<unknown>)[], close: () => Promise<void>): Promise<Stage> {
   const home = await mkdtemp(join(tmpdir(), 'cloudflared-supervisor-bench-'));
+  closers.push(async () => await rm(home, { recursive: true, force: true }));
   const offline = await startOffline(home, ZONE);
+  closers.push(async () => await offline.stop());
   let daemon = await startDaemon(offline);
+  closers.push(async () => await daemon.stop(STOP_TIMEOUT_MS));
   await connect(offline);
   const origins = [await startOrigin('first'), await startOrigin('second')] as const;
+  closers.push(async () => await Promise.all(origins.map(async (origin) => await origin.close())));
   const client = createClient({ socketPath: offline.socketPath });
   const visitors = new Visitors(offline.visitors);
+  closers.push(() => Promise.resolve(visitors.close()));
   await client.addRule({ hostname: HOSTNAME, destination: origins[0].url });
   await visitors.until(HOSTNAME, (answer) => answer.kind === 'answered' && answer.body === wholeBody(origins[0].name), ANSWER_DEADLINE_MS);
   const floorTunnel = await offline.createTunnel('floor');
   return {
-    offline, home, client, visitors, origins,
+    offline, home, client, visitors, origins, close,
     hostname: HOSTNAME,
     pid: () => daemon.pid,
     restartDaemon: async () => {
@@ -52,13 +73,6 @@ export async function openStage(): Promise<Stage> {
     },
     floor: async () => await measureFloor({ offline, dir: join(home, 'floor'), tunnel: floorTunnel }),
     createTunnel: async (name) => await offline.createTunnel(name),
-    close: async () => {
-      visitors.close();
-      await daemon.stop(STOP_TIMEOUT_MS);
-      await Promise.all(origins.map((origin) => origin.close()));
-      await offline.stop();
-      await rm(home, { recursive: true, force: true });
-    },
   };
 }
 

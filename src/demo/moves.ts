@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { SupervisorClient } from '../api/client.js';
 import { measureFloor } from '../measure/bare-connector.js';
+import type { Load } from '../measure/load.js';
 import { median } from '../measure/median.js';
 import { moveOnce, settle } from '../measure/move.js';
 import type { Offline } from '../measure/offline.js';
 import type { Origin } from '../measure/origin.js';
-import type { Visitors } from '../measure/visitor.js';
 import type { Narrator } from './narrator.js';
 
 /** One move of the name to the other service, and one start of the bare binary, right after each other. */
@@ -23,7 +23,7 @@ export interface MoveFigures {
 interface MoveOptions {
   readonly client: SupervisorClient;
   readonly offline: Offline;
-  readonly visitors: Visitors;
+  readonly load: Load;
   readonly hostname: string;
   /** Where it goes, in turns. */
   readonly origins: readonly [Origin, Origin];

@@ -159,7 +159,7 @@ class Story {
     const load = new Load(visitors, { hostname: HOSTNAME, perSecond: REQUESTS_PER_SECOND, origins: [first.name, second.name] });
     const live = setInterval(() => this.#narrator.now(`${String(load.sent)} requests sent, ${String(load.lost)} lost`), 200);
     try {
-      this.#moves = await measureMoves({ client, offline, visitors, hostname: HOSTNAME, origins: [second, first], home: this.#home, narrator: this.#narrator });
+      this.#moves = await measureMoves({ client, offline, load, hostname: HOSTNAME, origins: [second, first], home: this.#home, narrator: this.#narrator });
     } finally {
       this.#load = await load.stop();
       clearInterval(live);

@@ -43,7 +43,7 @@ export async function startBareConnector({ offline, dir, tunnel, service }: Bare
     await ended;
   };
   try {
-    await untilReady(port, () => child.exitCode !== null);
+    await untilReady(port, () => child.exitCode !== null || child.signalCode !== null);
     return { readyMs: performance.now() - startedAt, end };
   } catch (error) {
     await end('SIGKILL');

@@ -18,6 +18,14 @@ export interface LoadReport {
   readonly answeredBy: ReadonlyMap<string, number>;
 }
 
+/** One request of the load and what came of it; times by the wall clock, ms. */
+export interface Outcome {
+  readonly sentAt: number;
+  readonly endedAt: number;
+  /** The service that gave a whole answer; undefined where the request was lost. */
+  readonly answeredBy: string | undefined;
+}
+
 /** Of 100 requests, these are slow and these streamed; the rest are answered at once. */
 const SLOW_PERCENT = 5;
 const STREAM_PERCENT = 1;
@@ -29,6 +37,7 @@ export class Load {
   readonly #reasons = new Map<string, number>();
   readonly #answeredBy = new Map<string, number>();
   readonly #inFlight = new Set<Promise<void>>();
+  readonly #watchers = new Set<(outcome: Outcome) => void>();
   readonly #startedAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #sent = 0;
@@ -46,6 +55,26 @@ export class Load {
 
   get lost(): number {
     return this.#lost;
+  }
+
+  /**
+   * The first request to end from now on that passes. What is looked for is so seen with the load itself: asking besides
+   * would be more load.
+   */
+  async first(accept: (outcome: Outcome) => boolean, deadlineMs: number): Promise<Outcome> {
+    return await new Promise((resolve, reject) => {
+      const watch = (outcome: Outcome): void => {
+        if (!accept(outcome)) return;
+        this.#watchers.delete(watch);
+        clearTimeout(late);
+        resolve(outcome);
+      };
+      const late = setTimeout(() => {
+        this.#watchers.delete(watch);
+        reject(new Error(`no request to ${this.#options.hostname} ended as expected within ${String(deadlineMs)} ms; lost: ${JSON.stringify([...this.#reasons])}`));
+      }, deadlineMs);
+      this.#watchers.add(watch);
+    });
   }
 
   /** Sends no more, waits for what is in flight, and reports. */
@@ -66,8 +95,10 @@ export class Load {
   }
 
   async #sendOne(path: string): Promise<void> {
+    const sentAt = Date.now();
     const answer = await this.#visitors.get(this.#options.hostname, path);
     const origin = this.#options.origins.find((name) => isWhole(answer, name, path));
+    for (const watch of this.#watchers) watch({ sentAt, endedAt: Date.now(), answeredBy: origin });
     if (origin !== undefined) {
       count(this.#answeredBy, origin);
       return;

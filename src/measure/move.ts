@@ -1,7 +1,7 @@
 import type { SupervisorClient } from '../api/client.js';
 import { systemClock } from '../core/clock.js';
-import { wholeBody, type Origin } from './origin.js';
-import type { Visitors } from './visitor.js';
+import type { Load } from './load.js';
+import type { Origin } from './origin.js';
 
 const ANSWER_DEADLINE_MS = 90_000;
 /** All connections of a connector are there after about two seconds; then the next one may come. */
@@ -9,21 +9,22 @@ const SETTLE_DEADLINE_MS = 60_000;
 
 export interface Move {
   readonly client: SupervisorClient;
-  readonly visitors: Visitors;
+  /** Of the name; what is seen of the change is seen by it. */
+  readonly load: Load;
   readonly hostname: string;
   readonly target: Origin;
 }
 
 /** Leads the name to the target; resolves with applyMs: from `forwarding.accepted` to the first answer by the target. */
-export async function moveOnce({ client, visitors, hostname, target }: Move): Promise<number> {
+export async function moveOnce({ client, load, hostname, target }: Move): Promise<number> {
   const watch = new AbortController();
   const events = client.events({ signal: watch.signal });
   try {
     await events.next();
-    const answeredAt = visitors.until(hostname, (answer) => answer.kind === 'answered' && answer.body === wholeBody(target.name), ANSWER_DEADLINE_MS, watch.signal);
-    const [, firstAnswerAt] = await Promise.all([client.addRule({ hostname, destination: target.url }), answeredAt]);
+    const answered = load.first(({ answeredBy }) => answeredBy === target.name, ANSWER_DEADLINE_MS);
+    const [, { endedAt }] = await Promise.all([client.addRule({ hostname, destination: target.url }), answered]);
     for await (const event of events) {
-      if (event.type === 'forwarding.accepted') return firstAnswerAt - Date.parse(event.at);
+      if (event.type === 'forwarding.accepted') return endedAt - Date.parse(event.at);
     }
     throw new Error('the daemon did not say that it accepted the change');
   } finally {
