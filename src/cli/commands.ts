@@ -153,6 +153,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { flags: '--domain <domain>', describe: 'the domain, where nothing says which' },
       { flags: '--without-certificate', describe: 'leave DNS alone, though there is a certificate' },
       TAKEOVER,
+      DRY_RUN,
     ],
     load: () => import('./commands/import.js'),
   },

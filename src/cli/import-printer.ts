@@ -1,6 +1,7 @@
 import type { AnswerOf } from '../api/client.js';
 import type { RefusedRule } from '../import/decide/rules.js';
 import type { ImportReport, ProcessReport, ServiceReport, TunnelReport } from '../import/report.js';
+import type { Retirement } from '../import/retire.js';
 import { printRules } from './change-printer.js';
 import type { CommandContext } from './command.js';
 
@@ -83,6 +84,14 @@ export function printImported(context: CommandContext, imported: AnswerOf<'impor
   else output.line(`${output.paint('green', 'done')} ${tunnel.domain} is served by a connector of ours too, through tunnel ${tunnel.name} (revision ${String(revision)}).`);
   printRules(context, rules);
   if (dns === 'unmanaged') output.line('DNS records are not managed: there is no certificate for it. `setup` logs in; until then a new name needs its record by hand.');
+}
+
+/** How the old connector would be stopped. */
+export function printPlan({ output }: CommandContext, { steps, left }: Retirement): void {
+  output.value({ plan: steps });
+  output.warn(left.map((message) => ({ code: 'OLD_CONNECTOR_LEFT', message })));
+  output.line('To stop the old connector this would be done, in this order:');
+  for (const step of steps) output.line(step.kind === 'run' ? `  as ${step.by}: ${step.argv.join(' ')}` : `  end process ${String(step.pid)}`);
 }
 
 export function printStillThere({ output }: CommandContext, { services, processes }: TunnelReport): void {

@@ -8,11 +8,11 @@ import { carryOutRetirement } from '../../import/carry-out-retirement.js';
 import { decide } from '../../import/decide/decide.js';
 import { findRestarted } from '../../import/find-restarted.js';
 import type { Candidate, TunnelReport } from '../../import/report.js';
-import { planRetirement } from '../../import/retire.js';
+import { planRetirement, type Retirement } from '../../import/retire.js';
 import { surveyMachine } from '../../import/survey/survey.js';
 import { runForUser } from '../../service/carry-out.js';
 import type { CommandContext, RunCommand } from '../command.js';
-import { printImported, printReport, printStillThere } from '../import-printer.js';
+import { printImported, printPlan, printReport, printStillThere } from '../import-printer.js';
 import { whoServes } from '../start-daemon.js';
 
 export const run: RunCommand = async (context) => {
@@ -23,6 +23,11 @@ export const run: RunCommand = async (context) => {
   printReport(context, decision.report);
   if (!options.flag('apply') && !options.flag('retire-old')) return 0;
   const candidate = chooseCandidate(decision, options.text('tunnel'));
+  if (options.flag('dry-run')) {
+    if (options.flag('apply')) refuseUnready(candidate);
+    if (options.flag('retire-old')) printPlan(context, planFor(candidate.report));
+    return 0;
+  }
   if (options.flag('apply')) await takeOver(context, candidate);
   if (options.flag('retire-old')) await retireOld(context, candidate.report);
   else printStillThere(context, candidate.report);
@@ -67,7 +72,7 @@ function explain(thrown: unknown): SupervisorError {
 async function retireOld(context: CommandContext, report: TunnelReport): Promise<void> {
   const { output, environment, signal } = context;
   await needReady(context, report);
-  const plan = planRetirement(report, readLink, findProgram, process.geteuid?.() === 0 ? '' : 'sudo ');
+  const plan = planFor(report);
   output.progress('Stopping the old connector; requests in flight finish …');
   const identity = context.identity();
   const { ended, draining } = await carryOutRetirement(plan, {
@@ -92,6 +97,8 @@ async function retireOld(context: CommandContext, report: TunnelReport): Promise
   else output.line(`${output.paint('green', 'done')} the old connector is stopped and will not come back; nothing of it is deleted. To undo that:`);
   for (const command of undo) output.line(`  ${command}`);
 }
+
+const planFor = (report: TunnelReport): Retirement => planRetirement(report, readLink, findProgram, process.geteuid?.() === 0 ? '' : 'sudo ');
 
 const RESTART_WATCH_MS = 1_500;
 

@@ -46,10 +46,11 @@ describe(`with the ${CLOUDFLARED_KIND} cloudflared`, () => {
     });
     expect(tunnel?.processes[0]?.connectorId).toMatch(/^[0-9a-f-]{36}$/);
     expect(text).not.toContain(old.tunnel.secret.toString('base64'));
-    expect((await rig.client.status()).tunnel).toBeNull();
-    const { stdout } = await runCommand(rig, ['import']);
+    const { stdout } = await runCommand(rig, ['import', '--apply', '--retire-old', '--dry-run', ...words]);
     expect(stdout).toContain('can be taken over');
-    expect(words).toContain(old.tunnel.id);
+    expect(stdout).toContain(`end process ${connector.pid}`);
+    expect((await rig.client.status()).tunnel).toBeNull();
+    expect(readProcess(connector.pid)).toBeDefined();
   });
 
   test('it is taken over under load, and the old one retired, without a loss', async () => {
