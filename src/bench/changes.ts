@@ -23,7 +23,7 @@ export async function measureChanges(stage: Stage, perSecond: number, tell: (tex
   for (let run = 0; run < RUNS; run += 1) {
     tell(`change ${String(run + 1)} of ${String(RUNS)} at ${String(perSecond)} requests a second`);
     await settle(stage.client);
-    const target = stage.origins[run % 2 === 0 ? 1 : 0];
+    const target = await otherOrigin(stage);
     lost.push(await countLost(stage, stage.hostname, perSecond, async (load) => {
       floorMs.push(await stage.floor());
       applyMs.push(await moveOnce({ ...stage, load, target }));
@@ -49,6 +49,13 @@ async function countLost({ visitors, origins }: Stage, hostname: string, perSeco
   return load.lost;
 }
 
+/** The service to which the name does not lead now. */
+async function otherOrigin({ client, hostname, origins }: Stage): Promise<Origin> {
+  const { rules } = await client.status();
+  const destination = rules.find((rule) => rule.hostname === hostname)?.destination;
+  return destination === origins[0].url ? origins[1] : origins[0];
+}
+
 interface Rival {
   restart(target: Origin): Promise<void>;
   stop(): Promise<void>;
@@ -60,11 +67,13 @@ async function prepareRival(stage: Stage, perSecond: number): Promise<Rival> {
   await stage.offline.control.putRecord({ zone: ZONE, name: RIVAL_HOSTNAME, type: 'CNAME', content: `${tunnel.id}.cfargotunnel.com` });
   const start = async (target: Origin) => await startBareConnector({ offline: stage.offline, dir: join(stage.home, 'rival'), tunnel, service: target.url });
   let connector = await start(stage.origins[0]);
+  const stop = async (): Promise<void> => await connector.end('SIGKILL');
+  stage.defer(stop);
   return {
     restart: async (target) => {
       await connector.end('SIGTERM');
       connector = await start(target);
     },
-    stop: async () => await connector.end('SIGKILL'),
+    stop,
   };
 }

@@ -39,6 +39,11 @@ const chosen = Object.entries(MEASURES).filter(([name]) => values.only === undef
 if (chosen.length === 0) throw new Error(`--only must name one of ${Object.keys(MEASURES).join(', ')}`);
 
 const stage = await openStage();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void stage.close().finally(() => process.exit(130));
+  });
+}
 const figures: Figure[] = [];
 try {
   for (const [, measure] of chosen) figures.push(...[await measure(stage, tell)].flat());

@@ -23,6 +23,8 @@ export interface Stage {
   restartDaemon(): Promise<void>;
   floor(): Promise<number>;
   createTunnel(name: string): Promise<CreatedTunnel>;
+  /** Something more to stop when all is over. */
+  defer(stop: () => Promise<unknown>): void;
   close(): Promise<void>;
 }
 
@@ -73,6 +75,7 @@ async function setStage(closers: (() => Promise<unknown>)[], close: () => Promis
     },
     floor: async () => await measureFloor({ offline, dir: join(home, 'floor'), tunnel: floorTunnel }),
     createTunnel: async (name) => await offline.createTunnel(name),
+    defer: (stop) => closers.push(stop),
   };
 }
 

@@ -22,7 +22,8 @@ export async function moveOnce({ client, load, hostname, target }: Move): Promis
   try {
     await events.next();
     const answered = load.first(({ answeredBy }) => answeredBy === target.name, ANSWER_DEADLINE_MS);
-    const [, { endedAt }] = await Promise.all([client.addRule({ hostname, destination: target.url }), answered]);
+    const [{ outcome }, { endedAt }] = await Promise.all([client.addRule({ hostname, destination: target.url }), answered]);
+    if (outcome !== 'applied') throw new Error(`${hostname} led to ${target.url} already`);
     for await (const event of events) {
       if (event.type === 'forwarding.accepted') return endedAt - Date.parse(event.at);
     }
