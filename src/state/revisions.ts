@@ -44,7 +44,7 @@ export async function openRevisionStore(paths: BasePaths, emit: Emit, clock: Clo
 
   return {
     current: () => current,
-    read: load,
+    read: async (revision) => (written?.revision === revision ? written : load(revision)),
     list: async () => {
       if (current === undefined) return [];
       const newest = current.revision;
