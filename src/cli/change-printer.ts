@@ -1,5 +1,6 @@
 import type { AnswerOf } from '../api/client.js';
 import type { CommandContext } from './command.js';
+import { describeStep, type PlannedStep } from './step-words.js';
 
 type Change = AnswerOf<'addRule'>;
 
@@ -10,16 +11,15 @@ export function printChange({ output }: CommandContext, change: Change, done: st
   if (change.outcome === 'unchanged') {
     output.line('Nothing to do: that is published already.');
   } else if (change.outcome === 'planned') {
-    output.line('This would be done, in this order:');
-    for (const step of change.plan ?? []) output.line(`  ${describeStep(step)}`);
+    printPlan(output, change.plan ?? []);
   } else {
     output.line(`${output.paint('green', 'done')} ${done} (revision ${String(change.revision)}, ${String(Math.round(change.durationMs))} ms)`);
   }
 }
 
-function describeStep({ kind, ...details }: { readonly kind: string; readonly [field: string]: unknown }): string {
-  const shown = Object.entries(details).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value));
-  return `${kind.replaceAll('-', ' ')}  ${shown.map(([field, value]) => `${field}=${String(value)}`).join(' ')}`.trimEnd();
+export function printPlan(output: CommandContext['output'], plan: readonly PlannedStep[]): void {
+  output.line('This would be done, in this order:');
+  for (const step of plan) output.line(`  - ${describeStep(step)}`);
 }
 
 /** `host/path → destination`, with what stands in its way. */

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { SupervisorError } from '../../core/errors.js';
+import { printPlan } from '../change-printer.js';
 import type { CommandContext, RunCommand } from '../command.js';
 
 export const run: RunCommand = async (context) => {
@@ -8,7 +9,8 @@ export const run: RunCommand = async (context) => {
   if (options.flag('dry-run')) {
     const planned = await client.disconnect({ dryRun: true }, { signal: context.signal });
     output.value(planned);
-    for (const step of planned.plan) output.line(`  ${JSON.stringify(step)}`);
+    if (planned.plan.length === 0) output.line('Nothing is connected.');
+    else printPlan(output, planned.plan);
     return 0;
   }
   if (!options.flag('yes')) {
