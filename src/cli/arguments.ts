@@ -9,6 +9,13 @@ export function readCount(text: string | undefined, name: string, minimum = 0): 
   return value;
 }
 
+/** Why a file cannot be read, without its name: "no such file or directory (ENOENT)". */
+export function readFailure(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const [, code, words] = /^([A-Z]+): ([^,]+)(?:,|$)/.exec(message) ?? [];
+  return code === undefined || words === undefined ? message : `${words} (${code})`;
+}
+
 /** An argument that the parser has made sure of. */
 export function argument(context: CommandContext, index: number): string {
   const value = context.args[index];

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../core/clock.js';
-import { SupervisorError } from '../core/errors.js';
+import { ERRORS, SupervisorError, type ErrorCode } from '../core/errors.js';
 import { toStorageError } from '../host/storage-error.js';
 
 /** From spawn to socket; a daemon that has much to recover serves its socket first. */
@@ -61,6 +61,8 @@ function openLog(logFile: string): number {
   }
 }
 
+const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
+
 function findReady(log: string): DaemonReady | undefined {
   const line = log.split('\n').find((text) => text.startsWith('{"event":"daemon.ready"') && text.endsWith('}'));
   return line === undefined ? undefined : (JSON.parse(line) as DaemonReady);
@@ -68,5 +70,8 @@ function findReady(log: string): DaemonReady | undefined {
 
 function failedStart(logFile: string, begin: number, reason: string): SupervisorError {
   const said = readFileSync(logFile).subarray(begin).subarray(-LOG_TAIL_BYTES).toString().trim();
+  // Its last words are an error as the command line prints it: that is the failure, and not that there was one.
+  const [, message, code, hint] = /^error (.+) \(([A-Z_]+)\)\n(?: {2}- .*\n)* {2}(.+)$/m.exec(said) ?? [];
+  if (message !== undefined && code !== undefined && hint !== undefined && isErrorCode(code)) return new SupervisorError(code, `The daemon did not start: ${message}`, { hint });
   return new SupervisorError('DAEMON_UNREACHABLE', `The daemon did not start: ${reason}${said === '' ? '' : `\n${said}`}`, { hint: `Its log is ${logFile}.` });
 }

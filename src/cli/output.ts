@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { SupervisorError } from '../core/errors.js';
 import type { Warning } from '../core/dns.js';
+import { describeFailure } from './problem-words.js';
 import { printable } from './printable.js';
 
 type Style = Parameters<typeof styleText>[0];
@@ -13,12 +14,24 @@ export class Output {
   readonly json: boolean;
   readonly #colours: boolean;
   readonly #live: boolean;
+  readonly #readerGone = new AbortController();
   #progressShown = false;
 
   constructor(json: boolean) {
     this.json = json;
     this.#colours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
     this.#live = process.stderr.isTTY && !json;
+  }
+
+  /** `| head` has seen enough: what only shows ends then; a change goes on to its end, unseen. */
+  get readerGone(): AbortSignal {
+    return this.#readerGone.signal;
+  }
+
+  /** From now on a reader that leaves is no failure of this program. */
+  outliveReader(): void {
+    process.stdout.on('error', () => this.#readerGone.abort());
+    process.stderr.on('error', () => undefined);
   }
 
   /** One line for a person; nothing with `--json`. */
@@ -62,11 +75,9 @@ export class Output {
       return;
     }
     this.clearProgress();
-    const problems = error.problems.map((problem) => {
-      const where = [problem.rule === undefined ? '' : `rule ${String(problem.rule + 1)}`, problem.field ?? ''].filter((part) => part !== '').join(', ');
-      return printable(`  - ${where === '' ? '' : `${where}: `}${problem.message}\n`);
-    });
-    process.stderr.write(`${this.paint('red', 'error')} ${printable(error.message)} (${error.code})\n${problems.join('')}  ${printable(error.hint)}\n`);
+    const { message, problems } = describeFailure(error);
+    const lines = [...problems.map((problem) => `- ${problem}`), error.hint].map((line) => `  ${printable(line)}\n`);
+    process.stderr.write(`${this.paint('red', 'error')} ${printable(message)} (${error.code})\n${lines.join('')}`);
   }
 
   paint(style: Style, text: string): string {

@@ -2,6 +2,8 @@ import { SupervisorError } from '../core/errors.js';
 
 /** `HOST[/PATH]` as typed. */
 export function readHostAndPath(text: string): { hostname: string; path?: string } {
+  const [, bare] = /^[a-z][a-z0-9+.-]*:\/\/(.*)$/i.exec(text) ?? [];
+  if (bare !== undefined) throw new SupervisorError('OPTION_INVALID', `${JSON.stringify(text)} is a URL; a rule has a name, and perhaps a path`, { hint: `Write ${bare === '' ? 'the name alone' : bare}.` });
   const slash = text.indexOf('/');
   if (slash < 0) return { hostname: text };
   const path = text.slice(slash);

@@ -14,6 +14,7 @@ const COMMON = ['user', 'base-dir', 'state-dir', 'socket'] as const;
 /** Parses, runs one command, prints what it says; resolves with the exit code. */
 export async function runCommandLine(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const output = new Output(argv.includes('--json'));
+  output.outliveReader();
   const interruption = new AbortController();
   let exitCode = 0;
   const program = describeProgram(async (spec, args, options) => {
@@ -85,14 +86,20 @@ function commandAt(program: Command, name: string): Command {
 
 /** Commander throws instead of exiting, and leaves the words to us. */
 function quiet(command: Command): void {
-  command.exitOverride().configureOutput({ outputError: () => undefined });
+  command
+    .exitOverride((error) => {
+      throw Object.assign(error, { command: fullName(command) });
+    })
+    .configureOutput({ outputError: () => undefined });
 }
 
-function answerUsage(error: CommanderError, output: Output): number {
+const fullName = (command: Command): string => (command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`);
+
+function answerUsage(error: CommanderError & { readonly command?: string }, output: Output): number {
   if (error.exitCode === 0) return 0;
   // A command group without a subcommand prints its help, and that is all there is to say.
   if (error.code === 'commander.help') return 2;
-  const message = error.message.replace(/^error: /, '');
-  output.fail(new SupervisorError('OPTION_INVALID', message));
+  const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+  output.fail(new SupervisorError('OPTION_INVALID', message, error.command === undefined ? {} : { hint: `See \`${error.command} --help\`.` }));
   return exitCodeOf('OPTION_INVALID');
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { text as readStream } from 'node:stream/consumers';
 import type { RequestOf } from '../../api/client.js';
 import { SupervisorError } from '../../core/errors.js';
-import { argument, readChangeOptions } from '../arguments.js';
+import { argument, readChangeOptions, readFailure } from '../arguments.js';
 import { printChange } from '../change-printer.js';
 import type { RunCommand } from '../command.js';
 
@@ -23,18 +23,20 @@ async function readRuleFile(file: string): Promise<Rules> {
   try {
     content = file === '-' ? await readStream(process.stdin) : await readFile(file, 'utf8');
   } catch (error) {
-    throw new SupervisorError('OPTION_INVALID', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new SupervisorError('OPTION_INVALID', `${file} cannot be read: ${readFailure(error)}`, { cause: error, hint: 'Name a JSON or YAML file, or - for standard input.' });
   }
   const { parse } = await import('yaml');
   let parsed: unknown;
   try {
     parsed = parse(content, { maxAliasCount: 0 });
   } catch (error) {
-    throw new SupervisorError('REQUEST_INVALID', `${file} is neither JSON nor YAML: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    // What follows the first line is the place in the file, drawn.
+    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    throw new SupervisorError('REQUEST_INVALID', `${file} is neither JSON nor YAML: ${reason.replace(/:$/, '')}`, { cause: error, hint: 'Correct the file; nothing was changed.' });
   }
   const rules = isRecord(parsed) && Object.keys(parsed).join() === 'rules' ? parsed['rules'] : parsed;
   if (!Array.isArray(rules)) {
-    throw new SupervisorError('REQUEST_INVALID', `${file} must hold a list of rules, or only \`rules:\` with one`, {
+    throw new SupervisorError('REQUEST_INVALID', `${file} must hold a list of rules, or \`rules:\` with such a list and nothing else`, {
       hint: 'A rule is {"hostname": …, "destination": …}, with "path" and "originRequest" where they are wanted.',
     });
   }

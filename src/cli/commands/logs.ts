@@ -10,7 +10,7 @@ export const run: RunCommand = async (context) => {
   const follow = options.flag('follow');
   const stream = client.logs(
     { follow, ...(lines === undefined ? {} : { lines }), ...(connector === undefined ? {} : { connector }) },
-    { signal: context.signal },
+    { signal: AbortSignal.any([context.signal, output.readerGone]) },
   );
   for await (const line of stream) {
     output.value(line);

@@ -15,6 +15,10 @@ async function listRevisions(context: CommandContext): Promise<number> {
   const client = await context.client();
   const answer = await client.listRevisions({ signal: context.signal });
   context.output.value(answer);
+  if (answer.revisions.length === 0) {
+    context.output.line('There is no revision yet: the first rule makes one.');
+    return 0;
+  }
   context.output.table([
     ['REVISION', 'AT', 'WHY', 'RULES', ''],
     ...answer.revisions.map((entry) => [String(entry.revision), entry.createdAt, entry.reason, String(entry.rules), entry.current ? 'current' : '']),

@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import type { EventLine, RequestOf } from '../../api/client.js';
 import { SupervisorError } from '../../core/errors.js';
-import { readCount } from '../arguments.js';
+import { readCount, readFailure } from '../arguments.js';
 import type { CommandContext, RunCommand } from '../command.js';
 
 export const run: RunCommand = async (context) => {
   const request = await readRequest(context);
   const client = await context.client();
+  // Where no daemon serves, that is said now: the watch below would wait for one.
+  await client.status({ signal: context.signal });
   // Watched first and started second, so that nothing is missed; ending this program does not end the setup.
   const watch = new AbortController();
   const events = client.events({ signal: AbortSignal.any([watch.signal, context.signal]), reconnect: true });
@@ -14,6 +16,7 @@ export const run: RunCommand = async (context) => {
     await events.next();
     const started = await client.startSetup(request, { signal: context.signal });
     if (started.joined) {
+      context.output.value(started);
       context.output.line('A setup with the same parameters is under way; this is how it goes on.');
       if (started.setup.loginUrl !== null) await printLogin(context, started.setup.loginUrl, started.setup.expiresAt);
     }
@@ -48,7 +51,7 @@ async function readCertificate(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new SupervisorError('ORIGIN_CERT_INVALID', `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new SupervisorError('ORIGIN_CERT_INVALID', `${file} cannot be read: ${readFailure(error)}`, { cause: error });
   }
 }
 
@@ -74,6 +77,7 @@ async function showEvent(context: CommandContext, event: Exclude<EventLine, { ty
       output.line(`${output.paint('green', '✓')} ${STEP_NAMES[event.data.step]}: ${event.data.detail}`);
       return false;
     case 'login.url-issued':
+      if (event.data.attempt > 1) output.line('The login URL above is not good any more: this one is instead.');
       await printLogin(context, event.data.url, event.data.expiresAt);
       return false;
     case 'setup.completed':

@@ -32,5 +32,5 @@ function printStatus(context: CommandContext, status: AnswerOf<'status'>): void 
   if (setup.state === 'running' || setup.state === 'waiting') output.line(`setup      ${setup.step ?? ''}: ${setup.loginUrl ?? setup.message ?? setup.state}`);
   output.line('rules');
   printRules(context, status.rules);
-  for (const attention of status.attention) output.line(`${output.paint('yellow', attention.code)} ${attention.message}\n  ${attention.hint}`);
+  for (const { code, message, hint } of status.attention) output.line(`${output.paint('yellow', code)} ${message}${hint === '' ? '' : `\n  ${hint}`}`);
 }

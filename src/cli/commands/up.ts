@@ -1,4 +1,5 @@
 import { toSupervisorError } from '../../core/errors.js';
+import { readRunOptions } from '../../daemon/options.js';
 import { restartService, startService } from '../../service/drive-service.js';
 import type { DaemonPort, Serving } from '../../service/ports.js';
 import { findUnit, type InstalledUnit } from '../../service/units.js';
@@ -6,11 +7,18 @@ import type { CommandContext, RunCommand } from '../command.js';
 import { readRunFlags } from '../run-flags.js';
 import { createDaemonPort, readOwner } from './service-target.js';
 
+/** They say whose daemon it is, and not how it works. */
+const PLACES: ReadonlySet<string> = new Set(['user', 'base-dir', 'state-dir', 'socket']);
+
 export const run: RunCommand = async (context) => {
   const { output, options } = context;
+  const flags = readRunFlags(options);
+  readRunOptions(flags, context.environment); // said before anything is done, also where a daemon serves
   const daemon = await createDaemonPort(context);
   const serving = await daemon.whoServes();
   if (serving !== undefined && !options.flag('restart')) {
+    if (Object.keys(flags).some((name) => !PLACES.has(name)))
+      output.warn([{ code: 'OPTIONS_OF_DAEMON', message: 'The daemon goes on with the options that it was started with; `up --restart` gives it these.' }]);
     output.value({ started: false, ...serving });
     output.line(`A daemon serves already (pid ${String(serving.pid)}).`);
     return 0;
