@@ -7,7 +7,7 @@ import type { BinarySearch } from './find.js';
 import { isPortTaken } from './free-port.js';
 import type { LauncherOptions } from './launcher.js';
 import { readMemoryKills } from './memory-kills.js';
-import { checkNetwork, checkResolver } from './network.js';
+import { askResolver, checkNetwork, isEdgeNamed } from './network.js';
 import { checkRunFiles } from './preflight.js';
 
 export interface FactOptions extends Pick<LauncherOptions, 'paths' | 'binary' | 'tunnelIdOf' | 'env' | 'options' | 'redactor'> {
@@ -34,7 +34,8 @@ export function createFactFinder(facts: FactOptions): FactFinder {
     refusedConfig: async (revision) => await refusedConfig(facts, revision),
     portTaken: isPortTaken,
     network: async () => await checkNetwork(facts.options.edge),
-    resolverAnswers: async () => await checkResolver(),
+    resolver: async () => await askResolver(),
+    edgeIsNamed: () => isEdgeNamed(facts.options.edge),
     tunnel: async (revision) => {
       try {
         return await facts.inspectTunnel(await facts.tunnelIdOf(revision));

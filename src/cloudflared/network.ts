@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import { connect, isIP } from 'node:net';
-import type { NetworkState } from '../connector/ports.js';
+import { errnoOf } from '../host/storage-error.js';
+import type { NetworkState, ResolverState } from '../connector/ports.js';
 
 /** Whether the edge can be reached, and whether names can be resolved: by trying, never by what a log says. */
 
@@ -54,16 +55,21 @@ async function tryConnect({ host, port }: Address): Promise<void> {
   });
 }
 
-/** What a resolver says when it has been asked and has nothing to give: it answers. */
-const SILENT = new Set(['ETIMEOUT', 'ECONNREFUSED', 'EADDRGETNETWORKPARAMS', 'ENONAME', 'ECANCELLED']);
+/** Where it is not given, cloudflared looks Cloudflare's own up. */
+export const isEdgeNamed = (edge: readonly string[]): boolean => edge.length === 0 || edge.some((text) => isIP(parseAddress(text).host) === 0);
 
-export async function checkResolver(servers?: readonly string[]): Promise<boolean> {
+/** What never left this machine. What a resolver has nothing to give to is answered all the same. */
+const REFUSED = new Set(['ECONNREFUSED', 'EADDRGETNETWORKPARAMS', 'ENONAME', 'ECANCELLED']);
+
+export async function askResolver(servers?: readonly string[]): Promise<ResolverState> {
   const resolver = new Resolver({ timeout: RESOLVE_TIMEOUT_MS, tries: 1 });
   if (servers !== undefined) resolver.setServers(servers);
   try {
     await resolver.resolve4(EDGE_HOSTS[0]);
-    return true;
+    return 'answers';
   } catch (error) {
-    return error instanceof Error && 'code' in error && typeof error.code === 'string' && !SILENT.has(error.code);
+    const code = errnoOf(error);
+    if (code === 'ETIMEOUT') return 'silent';
+    return code === undefined || REFUSED.has(code) ? 'refuses' : 'answers';
   }
 }

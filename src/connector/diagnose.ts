@@ -1,4 +1,4 @@
-import { classifyEnd, classifyLife, classifyLocally, classifyRemotely } from './classify.js';
+import { classifyEnd, classifyLife, classifyLocally } from './classify.js';
 import type { RemoteFacts } from './classify.js';
 import { toFailure } from './failures.js';
 import type { Failure } from './failures.js';
@@ -10,6 +10,7 @@ export interface Ended {
   readonly revision: number;
   readonly metricsPort: number | undefined;
   readonly exit: ProcessExit;
+  readonly livedMs: number;
   readonly everReady: boolean;
   readonly refused: boolean;
   /** The kernel's count when it was started. */
@@ -34,7 +35,7 @@ export async function diagnoseEnd(facts: FactFinder, ended: Ended): Promise<Fail
     const local = classifyLocally({ exit, everReady, preflight, memoryKill, portTaken, binary, refusedConfig });
     if (local !== undefined) return local;
   }
-  return classifyRemotely(await remoteFacts(facts, { ...ended, refusedAgain: ended.refused })) ?? classifyEnd(exit);
+  return classifyEnd(exit, ended.livedMs, await remoteFacts(facts, { ...ended, refusedAgain: ended.refused, mute: false }));
 }
 
 export async function diagnoseLife(
@@ -49,11 +50,13 @@ interface Refusals {
   readonly everReady: boolean;
   readonly refused: boolean;
   readonly refusedAgain: boolean;
+  readonly mute: boolean;
 }
 
 /** An edge that has just refused is an edge that is reached: then it is Cloudflare's API that knows why. */
-async function remoteFacts(facts: FactFinder, { revision, refused, refusedAgain, everReady }: Refusals): Promise<RemoteFacts> {
-  if (refusedAgain) return { refused, everReady, network: 'up', resolverAnswers: true, tunnel: await facts.tunnel(revision) };
-  const [network, resolverAnswers] = await Promise.all([facts.network(), facts.resolverAnswers()]);
-  return { refused, everReady, network, resolverAnswers, tunnel: 'unknown' };
+async function remoteFacts(facts: FactFinder, { revision, refused, refusedAgain, everReady, mute }: Refusals): Promise<RemoteFacts> {
+  const known = { refused, everReady, mute, edgeIsNamed: facts.edgeIsNamed() };
+  if (refusedAgain) return { ...known, network: 'up', resolver: 'answers', tunnel: await facts.tunnel(revision) };
+  const [network, resolver] = await Promise.all([facts.network(), facts.resolver()]);
+  return { ...known, network, resolver, tunnel: 'unknown' };
 }

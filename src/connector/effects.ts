@@ -115,17 +115,17 @@ export class EffectRunner {
     return { type: 'probed', id, ask, probe, counters: counted };
   }
 
-  async #diagnoseLife({ id, refused, refusedAgain, everReady }: EffectOf<'diagnose-life'>): Promise<LifeMessage | undefined> {
+  async #diagnoseLife({ id, refused, refusedAgain, everReady, mute }: EffectOf<'diagnose-life'>): Promise<LifeMessage | undefined> {
     const life = this.#lives.get(id);
     if (life === undefined) return undefined;
-    return { type: 'life-diagnosed', id, ...await diagnoseLife(this.#ports.facts, { revision: life.revision, refused, refusedAgain, everReady }) };
+    return { type: 'life-diagnosed', id, ...await diagnoseLife(this.#ports.facts, { revision: life.revision, refused, refusedAgain, everReady, mute }) };
   }
 
-  async #diagnoseExit({ id, exit, everReady, refused }: EffectOf<'diagnose-exit'>): Promise<LifeMessage | undefined> {
+  async #diagnoseExit({ id, exit, livedMs, everReady, refused }: EffectOf<'diagnose-exit'>): Promise<LifeMessage | undefined> {
     const life = this.#lives.get(id);
     if (life === undefined) return undefined;
     const { revision, process } = life;
-    const ended = { revision, metricsPort: process?.metricsPort, exit, everReady, refused, memoryKillsBefore: await life.memoryKills };
+    const ended = { revision, metricsPort: process?.metricsPort, exit, livedMs, everReady, refused, memoryKillsBefore: await life.memoryKills };
     return { type: 'exit-diagnosed', id, failure: await diagnoseEnd(this.#ports.facts, ended) };
   }
 

@@ -35,7 +35,7 @@ export const FAILURES = {
   CREDENTIALS_REFUSED: { recognisedBy: 'The edge refuses registrations, and Cloudflare knows another secret for this tunnel.', weDo: SLOWLY, cure: 'person' },
   TUNNEL_DELETED: { recognisedBy: 'The edge refuses registrations, and Cloudflare says the tunnel is deleted.', weDo: SLOWLY, cure: 'person' },
   EDGE_UNREACHABLE: { recognisedBy: 'No connection, and no edge address accepts a TCP connection.', weDo: WAIT, cure: 'network' },
-  RESOLVER_DEAD: { recognisedBy: 'No connection, and no resolver of this machine answers anything.', weDo: WAIT, cure: 'network' },
+  RESOLVER_DEAD: { recognisedBy: 'No resolver of this machine answers anything, and it still starts (30 s without a word from its metrics port), or gave up its start, or the edge has no address but by name.', weDo: WAIT, cure: 'network' },
   EDGE_REFUSED: { recognisedBy: 'The counter of refused registrations grows, though the tunnel exists.', weDo: 'Lets a running one try on and replaces it after 2 minutes. An ended one: as a crash.', cure: 'restart' },
   METRICS_PORT_TAKEN: { recognisedBy: 'It ended at once, and something else listens on its metrics port.', weDo: 'Starts it again at once with another port.', cure: 'restart' },
   MEMORY_EXHAUSTED: { recognisedBy: 'It ended by SIGKILL that was not ours, and the kernel counts one more victim of memory shortage.', weDo: RESTART, cure: 'restart' },

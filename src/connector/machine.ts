@@ -26,6 +26,8 @@ export interface Life {
   readonly since: number;
   /** It has served, or may have (an orphan): it is asked to end, not killed. */
   readonly everReady: boolean;
+  /** Its metrics port has never answered. */
+  readonly mute: boolean;
   readonly connections: number;
   readonly registerFailures: number;
   readonly inFlight: number | undefined;
@@ -125,8 +127,8 @@ export type Effect =
   | { readonly type: 'terminate'; readonly id: number }
   | { readonly type: 'kill'; readonly id: number }
   /** `refused`: since it has no connection; `refusedAgain`: since the last look. */
-  | { readonly type: 'diagnose-life'; readonly id: number; readonly refused: boolean; readonly refusedAgain: boolean; readonly everReady: boolean }
-  | { readonly type: 'diagnose-exit'; readonly id: number; readonly exit: ProcessExit; readonly everReady: boolean; readonly refused: boolean }
+  | { readonly type: 'diagnose-life'; readonly id: number; readonly refused: boolean; readonly refusedAgain: boolean; readonly everReady: boolean; readonly mute: boolean }
+  | { readonly type: 'diagnose-exit'; readonly id: number; readonly exit: ProcessExit; readonly livedMs: number; readonly everReady: boolean; readonly refused: boolean }
   | { readonly type: 'check-network'; readonly id: number }
   | { readonly type: 'check-cause'; readonly id: number }
   /** Somebody should be put beside it. */

@@ -63,6 +63,9 @@ export interface Prober {
 /** `up`: some edge address accepts TCP connections. */
 export type NetworkState = 'up' | 'down';
 
+/** What becomes of a question to the resolvers of this machine; `silent`: whoever asks waits until it gives up. */
+export type ResolverState = 'answers' | 'refuses' | 'silent';
+
 /** What Cloudflare says of the tunnel of a revision. `unknown`: it could not be asked. */
 export type TunnelVerdict = 'usable' | 'deleted' | 'credentials-refused' | 'unknown';
 
@@ -76,8 +79,9 @@ export interface FactFinder {
   refusedConfig(revision: number): Promise<string | undefined>;
   portTaken(port: number): Promise<boolean>;
   network(): Promise<NetworkState>;
-  /** Whether any resolver of this machine answers anything. */
-  resolverAnswers(): Promise<boolean>;
+  resolver(): Promise<ResolverState>;
+  /** The edge is known by names: where none can be looked up, no address of it is known. */
+  edgeIsNamed(): boolean;
   tunnel(revision: number): Promise<TunnelVerdict>;
   /** How many processes the kernel has killed for memory, where it says so. */
   memoryKills(): Promise<number | undefined>;

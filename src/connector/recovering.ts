@@ -36,7 +36,7 @@ export function ended(machine: Machine, exit: ProcessExit, readyForMs: number, c
   const everReady = life?.everReady ?? false;
   const id = idOf(phase);
   const stopped: Effect = { type: 'announce', id, pid: life?.pid ?? null, announcement: { event: 'connector.stopped', exit } };
-  const examine: Effect = { type: 'diagnose-exit', id, exit, everReady, refused: (life?.registerFailures ?? 0) > 0 };
+  const examine: Effect = { type: 'diagnose-exit', id, exit, livedMs: context.now - (life?.since ?? context.now), everReady, refused: (life?.registerFailures ?? 0) > 0 };
   if (machine.kept && everReady) {
     const backoff = addFailure(machine.backoff, readyForMs, context.policy);
     if (restartAt(backoff, context.now, context.policy, context.random) <= context.now) {

@@ -129,6 +129,7 @@ function stepProbed(machine: Machine, phase: Living, message: Extract<Message, {
   const answered: Life = {
     ...phase.life,
     probing: false,
+    mute: phase.life.mute && probe.kind === 'unreachable',
     registerFailures: counters?.registerFailures ?? phase.life.registerFailures,
     inFlight: counters === undefined ? phase.life.inFlight : counters.inFlight,
   };
@@ -173,7 +174,7 @@ const nextProbe = (life: Life, steps: readonly ProbeStep[], sinceMs: number, { n
   ({ ...life, probeAt: now + probeInterval(steps, sinceMs, policy.readyProbeMs) });
 
 const newLife = (id: number, pid: number, { now }: Context): Life => ({
-  id, pid, since: now, everReady: false, connections: 0, registerFailures: 0, inFlight: undefined,
+  id, pid, since: now, everReady: false, mute: true, connections: 0, registerFailures: 0, inFlight: undefined,
   ask: 0, probing: false, probeAt: now, countersAt: now + COUNTERS_EVERY_MS / 2,
 });
 

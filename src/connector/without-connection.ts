@@ -19,7 +19,7 @@ export function diagnoseWhenDue(machine: Machine, phase: Unconnected, { now }: C
   const refused = life.registerFailures > watch.refusalsBefore;
   const refusedAgain = life.registerFailures > watch.refusalsSeen;
   return moveTo(machine, { ...phase, watch: { ...watch, diagnosing: true, refusalsSeen: life.registerFailures } }, [
-    { type: 'diagnose-life', id: life.id, refused, refusedAgain, everReady: life.everReady },
+    { type: 'diagnose-life', id: life.id, refused, refusedAgain, everReady: life.everReady, mute: life.mute },
   ]);
 }
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { chooseFreePort, isPortTaken } from '../../../src/cloudflared/free-port.js';
-import { checkNetwork, checkResolver } from '../../../src/cloudflared/network.js';
+import { askResolver, checkNetwork, isEdgeNamed } from '../../../src/cloudflared/network.js';
 
 async function listen(): Promise<number> {
   const server: Server = createServer((socket) => socket.destroy());
@@ -27,7 +27,7 @@ describe('the network', () => {
     expect(await checkNetwork([`127.0.0.1:${closed}`, `[::1]:${closed}`])).toBe('down');
   });
 
-  test('a resolver answers when it says anything, and is dead when it is silent', async () => {
+  test('a resolver answers when it says anything, and is dead when it is silent or refuses', async () => {
     const talking = createSocket('udp4');
     // SERVFAIL to whatever is asked: it is there.
     talking.on('message', (query, peer) => {
@@ -46,9 +46,14 @@ describe('the network', () => {
         socket.bind(0, '127.0.0.1', () => resolve());
       });
     }
-    expect(await checkResolver([`127.0.0.1:${talking.address().port}`])).toBe(true);
-    expect(await checkResolver([`127.0.0.1:${silent.address().port}`])).toBe(false);
-    expect(await checkResolver([`127.0.0.1:${await chooseFreePort()}`])).toBe(false);
+    expect(await askResolver([`127.0.0.1:${talking.address().port}`])).toBe('answers');
+    expect(await askResolver([`127.0.0.1:${silent.address().port}`])).toBe('silent');
+    expect(await askResolver([`127.0.0.1:${await chooseFreePort()}`])).toBe('refuses');
+  });
+
+  test('the edge is named, or given by its addresses', () => {
+    expect([[], ['edge.example.com:7844'], ['192.0.2.1:7844', 'localhost:1']].map(isEdgeNamed)).toEqual([true, true, true]);
+    expect([['192.0.2.1:7844'], ['192.0.2.1:1', '[2001:db8::1]:7844']].map(isEdgeNamed)).toEqual([false, false]);
   });
 
   test('a port is free, or taken', async () => {

@@ -1,4 +1,4 @@
-import { classifyEnd, classifyLife, classifyLocally, classifyRemotely } from '../../../src/connector/classify.js';
+import { classifyEnd, classifyLife, classifyLocally } from '../../../src/connector/classify.js';
 import { failure } from '../../../src/connector/failures.js';
 import { fleetDueAt, newFleet } from '../../../src/connector/fleet.js';
 import { stepFleet } from '../../../src/connector/fleet-step.js';
@@ -152,22 +152,22 @@ export class SimulatedWorld {
         return;
       }
       case 'diagnose-life': {
-        const { id, refused, refusedAgain, everReady } = effect;
+        const { id, refused, refusedAgain, everReady, mute } = effect;
         this.#at(20, () => {
           const network = refusedAgain || this.networkUp ? 'up' : 'down';
-          const remote = { refused, network, resolverAnswers: this.resolverAlive, everReady, tunnel: this.tunnelExists ? 'usable' : 'deleted' } as const;
+          const remote = { refused, network, resolver: this.resolverAlive ? 'answers' : 'silent', edgeIsNamed: true, everReady, mute, tunnel: this.tunnelExists ? 'usable' : 'deleted' } as const;
           this.post({ type: 'life', message: { type: 'life-diagnosed', id, network, failure: classifyLife(remote) } });
         });
         return;
       }
       case 'diagnose-exit': {
-        const { id, exit, everReady, refused } = effect;
+        const { id, exit, livedMs, everReady, refused } = effect;
         const revision = this.processes.get(id)?.revision ?? 0;
         this.#at(60, () => {
           const refusedConfig = this.brokenRevisions.has(revision) ? 'broken' : undefined;
           const local = classifyLocally({ exit, everReady, preflight: undefined, memoryKill: false, portTaken: this.portTaken, binary: undefined, refusedConfig });
-          const remote = classifyRemotely({ refused, everReady, network: this.networkUp ? 'up' : 'down', resolverAnswers: this.resolverAlive, tunnel: 'usable' });
-          this.post({ type: 'life', message: { type: 'exit-diagnosed', id, failure: local ?? remote ?? classifyEnd(exit) } });
+          const remote = { refused, everReady, mute: false, edgeIsNamed: true, network: this.networkUp ? 'up' : 'down', resolver: this.resolverAlive ? 'answers' : 'silent', tunnel: 'usable' } as const;
+          this.post({ type: 'life', message: { type: 'exit-diagnosed', id, failure: local ?? classifyEnd(exit, livedMs, remote) } });
         });
         return;
       }

@@ -69,7 +69,7 @@ function bench(change: { readonly orphans?: readonly FakeProcess[]; readonly ove
   const given: Partial<FactFinder> = {};
   const facts: FactFinder = {
     preflight: async () => undefined, checkBinary: async () => undefined, refusedConfig: async () => undefined, portTaken: async () => false,
-    network: async () => 'up', resolverAnswers: async () => true, tunnel: async () => 'usable', memoryKills: async () => 0, fingerprint: async () => 'same',
+    network: async () => 'up', resolver: async () => 'answers', edgeIsNamed: () => true, tunnel: async () => 'usable', memoryKills: async () => 0, fingerprint: async () => 'same',
   };
   const supervisor = new ConnectorSupervisor({
     launcher, prober, clock, random: () => 0.5,
