@@ -22,7 +22,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   import: ['core', 'host', 'forwarding/path.ts', 'forwarding/rule-order.ts', 'forwarding/tls-verification.ts', 'forwarding/validate.ts', 'cloudflare/origin-cert.ts'],
   portacode: ['core', 'host', 'state', 'api'],
   api: ['core', 'host'],
-  daemon: ['core', 'transaction', 'forwarding', 'connector', 'setup', 'host', 'state', 'cloudflare', 'cloudflared', 'releases', 'upgrade', 'devices', 'portacode', 'api'],
+  daemon: ['core', 'transaction', 'forwarding', 'connector', 'setup', 'host', 'state', 'cloudflare', 'cloudflared', 'releases', 'upgrade', 'devices', 'portacode', 'api', 'service/units.ts'],
   doctor: ['core', 'host', 'api', 'cloudflared', 'service', 'cloudflare/origin-cert.ts', 'daemon/replace-mode.ts'],
   cli: ['core', 'api', 'host', 'service', 'daemon/options.ts', 'daemon/main.ts', 'daemon/small-heap.ts', 'daemon/sweep.ts', 'portacode', 'releases', 'doctor', 'import'],
   sandbox: ['core'],

@@ -9,6 +9,7 @@ import { ConnectorWatch } from '../portacode/connector-watch.js';
 import { createStateFiles, type StateFiles } from '../portacode/state-files/keeper.js';
 import type { TunnelFacts } from '../portacode/state-files/tunnel-file.js';
 import type { BinaryFinder } from './binary-parts.js';
+import { isKeptByService } from './own-service.js';
 import type { State } from './open-state.js';
 import type { ProcessContext } from './process-context.js';
 
@@ -43,10 +44,21 @@ export function createPortacodeFiles(context: ProcessContext, { state, emit, bin
       cloudflaredVersion: found === undefined ? undefined : await describeBinary(found),
       connectorState,
       connectorMessage: message,
+      serviceInstalled: await isKeptByService(context),
       login: loginUrl === null ? undefined : { url: loginUrl, expiresAt },
     };
   };
   return createStateFiles({ stateDir: places.stateDir, hashes: state.copyHashes, facts, currentRevision: () => state.revisions.current()?.revision ?? null, emit, clock });
+}
+
+/** So many are named. */
+const MOST_NAMED = 10;
+
+/** One warning for all: a second one would take the place of the first. */
+function describeRefused(refused: readonly string[]): string {
+  const more = refused.length > MOST_NAMED ? `; and ${refused.length - MOST_NAMED} more` : '';
+  const which = refused.length === 1 ? "A rule of Portacode's cannot be published, and is" : `${refused.length} rules of Portacode's cannot be published, and are`;
+  return `${which} kept in its file: ${refused.slice(0, MOST_NAMED).join('; ')}${more}`;
 }
 
 const VERSION_TIMEOUT_MS = 10_000;
@@ -83,7 +95,7 @@ export function createInheritance(files: StateFiles, book: Pick<AddressBook, 'se
       }
     }
     await book.seed(addresses);
-    for (const message of refused) emit('daemon.warned', { code: 'RULE_NOT_INHERITED', message: `A rule of Portacode's cannot be published, and is kept in its file: ${message}` });
+    if (refused.length > 0) emit('daemon.warned', { code: 'RULE_NOT_INHERITED', message: describeRefused(refused) });
     return { rules: usable, setAside: [] };
   };
 }

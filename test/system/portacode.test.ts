@@ -41,6 +41,7 @@ describe.each(INITS)('under an agent of $init', ({ init, kind, lack, install, re
         await site.settle();
       });
     };
+    const shown = (): Promise<unknown> => site.json('root', ['status', '--portacode', '--user', 'svc']);
     const report = (how: string, way: string, { requests, lost, ms }: Outage): void => {
       process.stdout.write(`  measured: ${init}, ${how}, the agent ${way}: ${lost} of ${requests} requests lost, over ${(ms / 1_000).toFixed(1)} s\n`);
     };
@@ -50,6 +51,8 @@ describe.each(INITS)('under an agent of $init', ({ init, kind, lack, install, re
       await until(async () => (await site.client().status()).daemon.user, (user) => user === 'svc');
       await site.publish('svc');
       expect(foreignFiles(site.machine, '/home/svc', 1500)).toEqual([]);
+      // What the agent's unit leaves in the environment of its child is not taken for a unit of the daemon's.
+      expect(await shown()).toMatchObject({ cloudflare_tunnel: { configured: true, service_installed: false } });
     });
 
     test.each(WAYS)('as its child: it %s, and what it started is there again in time', async (way) => {
@@ -68,6 +71,7 @@ describe.each(INITS)('under an agent of $init', ({ init, kind, lack, install, re
         await site.settle();
       });
       expect(outage.lost).toBe(0);
+      expect(await shown()).toMatchObject({ cloudflare_tunnel: { configured: true, service_installed: true } });
     });
 
     test.each(WAYS)('beside our own unit: it %s, and nobody notices', async (way) => {

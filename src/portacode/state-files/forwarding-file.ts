@@ -18,9 +18,13 @@ const INVALID = 'invalid_rules';
 export const FIELDS_OF_FORWARDING: ReadonlySet<string> = new Set(['rules', 'updated_at', OUTSIDE, 'managed_by']);
 export const FIELDS_OF_RULE: ReadonlySet<string> = new Set(['hostname', 'host', 'domain', 'destination', 'service', 'parsed', 'resolved_ip', 'path', 'originRequest']);
 
-/** `standing` is what the file holds now: what of it is not ours is kept. Pure. */
-export function renderForwardingFile({ rules, setAside, createdAt }: Pick<Revision, 'rules' | 'setAside' | 'createdAt'>, standing: JsonObject | undefined): JsonObject {
-  const before = indexRules([...listOf(standing, 'rules'), ...listOf(standing, OUTSIDE)]);
+/**
+ * `standing` is what the file holds now: what of it is not ours is kept. `dropped`: what we had written, where Portacode
+ * itself wrote over it since, which leaves out all that it does not know. Pure.
+ */
+export function renderForwardingFile({ rules, setAside, createdAt }: Pick<Revision, 'rules' | 'setAside' | 'createdAt'>, found: JsonObject | undefined, dropped?: JsonObject): JsonObject {
+  const standing = dropped === undefined ? found : { ...unknownFields(dropped, FIELDS_OF_FORWARDING), ...found };
+  const [before, droppedRules] = [indexRules(standing), indexRules(dropped)];
   const render = (rule: ForwardingRule, resolvedIp?: string): JsonObject => ({
     hostname: rule.hostname,
     destination: rule.destination,
@@ -28,10 +32,15 @@ export function renderForwardingFile({ rules, setAside, createdAt }: Pick<Revisi
     ...(resolvedIp === undefined ? {} : { resolved_ip: resolvedIp }),
     ...(rule.path === undefined ? {} : { path: rule.path }),
     ...(rule.originRequest === undefined ? {} : { originRequest: rule.originRequest }),
+    ...unknownFields(droppedRules.get(keyOf(rule)), FIELDS_OF_RULE),
     ...unknownFields(before.get(keyOf(rule)), FIELDS_OF_RULE),
   });
   const published = new Set([...rules.map(({ rule }) => keyOf(rule)), ...setAside.map(keyOf)]);
-  const left = standing === undefined || isOurs(standing) ? [] : listOf(standing, 'rules').filter((item) => !published.has(keyOfItem(item) ?? ''));
+  const isPublished = (item: unknown): boolean => {
+    const key = keyOfItem(item) ?? '';
+    return published.has(key) && isDeepStrictEqual(before.get(key), item);
+  };
+  const left = standing === undefined || isOurs(standing) ? [] : listOf(standing, 'rules').filter((item) => !isPublished(item));
   return {
     rules: rules.map(({ rule, resolvedIp }) => render(rule, resolvedIp)),
     updated_at: pythonTimeOf(createdAt),
@@ -69,13 +78,16 @@ export function readForwardingFile(file: JsonObject): StoredByPortacode {
   return { rules: [...rules.values()], addresses: [...addresses].map(([deviceId, address]) => ({ deviceId, address })), problems };
 }
 
-/** What somebody made of the file, as rules to apply. @throws SupervisorError FORWARDING_INVALID */
-export function readEditedRules(file: JsonObject): readonly ForwardingRule[] {
+/**
+ * What somebody made of the file, as rules to apply. Portacode itself leaves out the rules outside the zone, which are not
+ * its to see: `setAside` are those, and they stay unless everything is to go. @throws SupervisorError FORWARDING_INVALID
+ */
+export function readEditedRules(file: JsonObject, setAside: readonly ForwardingRule[] = []): readonly ForwardingRule[] {
   if (!Array.isArray(file['rules'])) throw new SupervisorError('FORWARDING_INVALID', 'it has no list of rules');
   const { rules, problems } = readForwardingFile(file);
   const [first] = problems;
   if (first !== undefined) throw new SupervisorError('FORWARDING_INVALID', `it has a rule that cannot be used: ${first}`);
-  return rules;
+  return isOurs(file) || rules.length === 0 ? rules : [...rules, ...setAside.filter((rule) => !rules.some((other) => keyOf(other) === keyOf(rule)))];
 }
 
 /** Whether two files say the same about what is to be published. */
@@ -97,11 +109,14 @@ function keyOfItem(item: unknown): string | undefined {
   return 'asked' in read ? keyOf(read.asked) : undefined;
 }
 
-function indexRules(items: readonly unknown[]): ReadonlyMap<string, JsonObject> {
-  return new Map(items.flatMap((item) => {
+/** The first of a key is the rule. */
+function indexRules(file: JsonObject | undefined): ReadonlyMap<string, JsonObject> {
+  const index = new Map<string, JsonObject>();
+  for (const item of [...listOf(file, 'rules'), ...listOf(file, OUTSIDE)]) {
     const key = isObject(item) ? keyOfItem(item) : undefined;
-    return key === undefined || !isObject(item) ? [] : [[key, item] as const];
-  }));
+    if (key !== undefined && isObject(item) && !index.has(key)) index.set(key, item);
+  }
+  return index;
 }
 
 /**

@@ -67,6 +67,13 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
     return reading.kind === 'corrupt' && good.kind === 'read' ? good.value : undefined;
   };
 
+  /** What we wrote last, where Portacode itself wrote over it. */
+  const readDropped = async (standing: JsonObject | undefined): Promise<JsonObject | undefined> => {
+    if (standing === undefined || isOurs(standing)) return undefined;
+    const good = await readStateFile(goodCopyOf(forwardingPath));
+    return good.kind === 'read' && isOurs(good.value) ? good.value : undefined;
+  };
+
   const keepAside = async (path: string): Promise<void> => {
     const aside = `${path}.edited-${toIso(clock.now()).replaceAll(/[-:.]/g, '')}`;
     await copyFile(path, aside);
@@ -120,11 +127,11 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
     render: async (revision) => {
       await makeDirectory();
       const standing = await readStanding(forwardingPath);
-      const next = renderForwardingFile(revision, standing);
+      const next = renderForwardingFile(revision, standing, await readDropped(standing));
       await keepEditedRules(standing, next);
       return toCopies(forwardingPath, next);
     },
-    readRules: (content) => Promise.resolve(readEditedRules(parse(content))),
+    readRules: (content, current) => Promise.resolve(readEditedRules(parse(content), current.setAside)),
     mend: () => mend(forwardingPath),
   };
 

@@ -24,6 +24,8 @@ export interface TunnelFacts {
   readonly cloudflaredVersion: string | undefined;
   readonly connectorState: string;
   readonly connectorMessage: string;
+  /** An init system keeps the daemon, and so the connector. */
+  readonly serviceInstalled: boolean;
   /** A login that waits for a person. */
   readonly login: { readonly url: string; readonly expiresAt: string | null } | undefined;
 }
@@ -58,7 +60,7 @@ export function renderTunnelFile(facts: TunnelFacts, standing: JsonObject | unde
       config_path: facts.configPath,
       cert_path: facts.certPath,
       cloudflared_version: facts.cloudflaredVersion ?? standing?.['cloudflared_version'] ?? null,
-      service_installed: false,
+      service_installed: facts.serviceInstalled,
       connector_state: facts.connectorState,
       connector_message: facts.connectorMessage,
       ...live,

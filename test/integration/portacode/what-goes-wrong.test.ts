@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { wholeBody } from '../../../src/measure/origin.js';
-import { containing, createPortacodeRig, eventually, isRoot, type PortacodeRig } from './portacode-rig.js';
+import { containing, createPortacodeRig, eventually, isRoot, matching, type PortacodeRig } from './portacode-rig.js';
 
 /** The table "What goes wrong today", as far as Portacode's own commands and files are in it. Each test is named after its row. */
 
@@ -46,19 +46,21 @@ describe('what goes wrong today', () => {
     const rig = await createPortacodeRig();
     const origin = await rig.origin('app');
     const stored = { hostname: 'app.example.com', destination: origin.url, label: 'mine' };
+    const blank = { hostname: 'bad name.example.com', destination: origin.url };
     const refused = { hostname: 'bad.example.com', destination: 'http://127.0.0.1:1/path', parsed: { type: 'url', service_url: 'http://127.0.0.1:1/path', path: '/path' } };
-    rig.writeState('forwarding', { rules: [stored, refused, { hostname: 'x.elsewhere.org', destination: 'http://127.0.0.1:2' }], updated_at: '2025-12-01T00:00:00.123456+00:00', future: 1 });
+    rig.writeState('forwarding', { rules: [stored, refused, blank, { hostname: 'x.elsewhere.org', destination: 'http://127.0.0.1:2' }], updated_at: '2025-12-01T00:00:00.123456+00:00', future: 1 });
     rig.writeState('tunnel', { configured: true, connected: true, domain: 'example.com', tunnel_name: 'portacode-proxmox-6', config_path: '/etc/cloudflared/config.yml', note: 'mine' });
     await rig.serve();
     expect(rig.readState('tunnel')).toMatchObject({ config_path: '/etc/cloudflared/config.yml' });
     await rig.connect();
     await eventually(async () => (await rig.visitors.get('app.example.com', '/')).kind === 'answered').toBe(true);
     expect(rig.readState('forwarding')).toMatchObject({
-      rules: [{ ...stored, parsed: { type: 'url', service_url: origin.url } }], outside_zone_rules: [{ hostname: 'x.elsewhere.org' }], invalid_rules: [refused], future: 1,
+      rules: [{ ...stored, parsed: { type: 'url', service_url: origin.url } }], outside_zone_rules: [{ hostname: 'x.elsewhere.org' }], invalid_rules: [refused, blank], future: 1,
     });
     expect(rig.readState('forwarding')['rules']).toHaveLength(1);
     expect(rig.readState('tunnel')).toMatchObject({ config_path: join(rig.baseDir, 'config.yml'), note: 'mine' });
-    expect((await rig.client.status()).attention.map(({ code }) => code)).toContain('RULE_NOT_INHERITED');
+    const notInherited = (await rig.client.status()).attention.filter(({ code }) => code === 'RULE_NOT_INHERITED');
+    expect(notInherited).toMatchObject([{ message: matching(/^2 rules .*must not have a path.*bad name\.example\.com|^2 rules .*bad name\.example\.com.*must not have a path/) }]);
 
     let lost = 0;
     const done = new AbortController();
@@ -72,7 +74,7 @@ describe('what goes wrong today', () => {
     done.abort();
     await watch;
     expect(lost).toBe(0);
-    expect(rig.readState('forwarding')).toMatchObject({ rules: [stored], invalid_rules: [refused] });
+    expect(rig.readState('forwarding')).toMatchObject({ rules: [stored], invalid_rules: [refused, blank] });
   });
 
   test('3: a destination with a path is refused before anything changes; a lone slash is none', async () => {

@@ -24,7 +24,7 @@ const TUNNEL = { id: '11111111-2222-3333-4444-555555555555', name: 'portacode-pr
 
 const FACTS: TunnelFacts = {
   tunnel: TUNNEL, isChanging: false, setup: 'change-1', credentialsFile: '/base/c.json', configPath: '/base/config.yml', certPath: '/base/cert.pem',
-  cloudflaredVersion: 'cloudflared version 2026.8.2 (built x)', connectorState: 'ready', connectorMessage: 'The tunnel is connected.', login: undefined,
+  cloudflaredVersion: 'cloudflared version 2026.8.2 (built x)', connectorState: 'ready', connectorMessage: 'The tunnel is connected.', login: undefined, serviceInstalled: false,
 };
 
 /** As today's Portacode writes it: no schema, nothing of ours. */
@@ -66,6 +66,14 @@ describe('the forwarding file', () => {
     expect(renderForwardingFile(revision([]), once)).toEqual(once);
   });
 
+  test('of a name that stands in it twice the first is the rule, with its own fields, and the other stands beside', () => {
+    const [first, second] = [{ hostname: 'a.example.com', destination: 'http://x:1', label: 'mine' }, { hostname: 'A.example.com', destination: 'http://y:1', label: 'yours' }];
+    const once = renderForwardingFile(revision([RULE]), { rules: [first, second, { ...first }], updated_at: 'x' });
+    expect(once).toMatchObject({ rules: [{ destination: 'http://x:1', label: 'mine' }], invalid_rules: [second] });
+    expect(once['invalid_rules']).toHaveLength(1);
+    expect(renderForwardingFile(revision([RULE]), once)).toEqual(once);
+  });
+
   test('is read with and without what is derived, and the destination is believed', () => {
     expect(readForwardingFile({
       rules: [
@@ -99,6 +107,11 @@ describe('the tunnel file', () => {
     const file = renderTunnelFile(FACTS, undefined, NOW);
     expect(Object.keys(file ?? {})).toEqual(expect.arrayContaining(Object.keys(TODAY_TUNNEL)));
     expect(file).toMatchObject({ connected: true, configured: true, domain: 'example.com', tunnel_existed: false, token_file: null, service_installed: false, updated_at: NOW_TEXT });
+  });
+
+  test('says whether an init system keeps what serves, and not what Portacode had installed', () => {
+    expect(renderTunnelFile({ ...FACTS, serviceInstalled: true }, undefined, NOW)).toMatchObject({ service_installed: true });
+    expect(renderTunnelFile(FACTS, TODAY_TUNNEL, NOW)).toMatchObject({ service_installed: false });
   });
 
   test('keeps what it does not know, and its time while it says the same', () => {
@@ -212,6 +225,29 @@ describe('the state directory', () => {
     writeFileSync(tunnelPath, JSON.stringify({ ...readJson(tunnelPath), note: 'mine', domain: TUNNEL.domain }));
     await files.refreshTunnel();
     expect([readJson(tunnelPath)['note'], events.length]).toEqual(['mine', 1]);
+  });
+
+  test('what an older Portacode leaves out when it writes its rules comes back', async () => {
+    const { path, write, forwarding } = await openFiles();
+    const [bad, outside] = [{ hostname: 'bad.example.com', destination: 'http://x:1/path' }, { hostname: 'a.old.org', destination: 'http://x:1' }];
+    mkdirSync(join(path, '..'), { recursive: true });
+    writeFileSync(path, JSON.stringify({ rules: [{ hostname: 'a.example.com', destination: 'http://x:1', label: 'mine' }, bad], future: 1 }));
+    await write(revision([RULE], [outside]));
+    const before = readJson(path);
+    expect(before).toMatchObject({ future: 1, invalid_rules: [bad], outside_zone_rules: [outside], rules: [{ label: 'mine' }] });
+    // Its own function knows these two keys alone, and of a rule these two fields.
+    const current = revision([RULE], [outside]);
+    writeFileSync(path, JSON.stringify({ rules: [{ hostname: 'a.example.com', destination: 'http://x:1' }], updated_at: 'x' }));
+    expect(await forwarding.readRules(readFileSync(path, 'utf8'), current)).toEqual([RULE.rule, outside]);
+    await write(current);
+    expect(readJson(path)).toEqual(before);
+    // No rules at all means none, wherever they were; and what we wrote and somebody took out stays out.
+    expect(await forwarding.readRules(JSON.stringify({ rules: [], updated_at: 'x' }), current)).toEqual([]);
+    expect(await forwarding.readRules(JSON.stringify({ ...before, outside_zone_rules: undefined }), current)).toEqual([RULE.rule]);
+    const { future: _future, ...rest } = before;
+    writeFileSync(path, JSON.stringify(rest));
+    await write(current);
+    expect(readJson(path)).not.toHaveProperty('future');
   });
 
   test('what is edited and then published is not taken for lost', async () => {
