@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { Secret } from '../core/secret.js';
 import { SupervisorError } from '../core/errors.js';
 import { isNoFile, readRegularText } from '../host/regular-file.js';
-import { errnoOf, isMissing } from '../host/storage-error.js';
+import { errnoOf, isMissing, toStorageError } from '../host/storage-error.js';
 
 /** What a start needs, looked at before it: the real reason is better than cloudflared's exit code 1. */
 
@@ -33,6 +33,9 @@ async function checkCredentials({ credentials, tunnelId }: RunFiles, learnSecret
   try {
     text = await readRegularText(credentials);
   } catch (error) {
+    const failed = toStorageError(error, credentials, 'read');
+    // It says nothing of the file, and passes.
+    if (failed.code === 'DESCRIPTORS_EXHAUSTED') return failed;
     if (isNoFile(error)) return wrong('is not a file', error);
     return wrong(isMissing(error) ? 'is missing' : `cannot be read: ${String(errnoOf(error))}`, error);
   }

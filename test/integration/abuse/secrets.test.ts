@@ -5,6 +5,7 @@ import type { EventLine } from '../../../src/api/client.js';
 import { errorBody } from '../../../src/api/answers.js';
 import { listProcesses, readEnviron } from '../../../src/host/process-table.js';
 import { exchange, get } from '../control-socket.js';
+import { signalPid } from '../../fixtures/signal-pid.js';
 import { createVictim, type Victim } from './daemon-process.js';
 
 /** The whole job with secrets that the test knows, and then a search for them everywhere that somebody else could look. */
@@ -67,7 +68,7 @@ describe.each([['a pseudo terminal', {}], ['pipes', { NODE_OPTIONS: WITHOUT_PTY 
 
     // The connector dies, and comes back.
     const [running] = (await victim.client.status()).connectors;
-    process.kill(running?.pid ?? 0, 'SIGKILL');
+    signalPid(running?.pid, 'SIGKILL');
     await until(({ type, data }) => type === 'connector.ready' && 'pid' in data && data.pid !== running?.pid);
 
     // Certificates by hand: broken ones around a real token, one that Cloudflare refuses, and one that is taken.

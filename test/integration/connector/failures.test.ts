@@ -2,6 +2,7 @@ import { chmod, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { signalPid } from '../../fixtures/signal-pid.js';
 import { PROGRAMS, Rig } from './rig.js';
 
 /** Every failure of the table that a program, a file or the network can be made to show. */
@@ -117,10 +118,45 @@ describe.each(PROGRAMS)('failures in supervision ($name)', (kind) => {
     supervisor.promote(1);
     const { pid } = await rig.seen('connector.ready');
     const since = rig.events.length;
-    process.kill(pid ?? 0, 'SIGTERM');
+    signalPid(pid, 'SIGTERM');
     const next = await rig.seen('connector.ready', () => true, since);
     expect(next.pid).not.toBe(pid);
     expect(await rig.seen('connector.stopped')).toMatchObject({ pid, exitCode: 0 });
+  });
+});
+
+/** What a debugger, or a hanging disk, does to any program. */
+describe.each(PROGRAMS)('a connector that does nothing any more ($name)', (kind) => {
+  let rig: Rig;
+  beforeEach(async () => {
+    rig = await Rig.open(kind);
+  });
+  afterEach(async () => {
+    await rig.close();
+  });
+
+  test('is lost, replaced beside it, and killed when it does not end either', async () => {
+    const supervisor = rig.supervisor({ readyProbeMs: 50, unreachableProbes: 1, firstDiagnosisMs: 50, diagnosisMs: 50, withoutConnectionMs: 100, confirmReadyMs: 50, stopTimeoutMs: 300 });
+    // Kept only when it is ready: a start takes longer than the patience of this policy.
+    await supervisor.start(1);
+    const { pid } = await rig.seen('connector.ready');
+    supervisor.promote(1);
+    signalPid(pid, 'SIGSTOP');
+    await rig.seen('connector.lost');
+    await expect.poll(() => supervisor.attention()[0]?.code, { interval: 5 }).toBe('CONNECTOR_LOST');
+    await rig.seen('connector.ready', (data) => data.pid !== pid);
+    expect(await rig.seen('connector.failed')).toMatchObject({ error: { code: 'CONNECTOR_STUCK' } });
+    expect(await rig.seen('connector.stopped')).toMatchObject({ pid, signal: 'SIGKILL' });
+    expect(supervisor.attention()).toEqual([]);
+  });
+
+  test('before it was ever ready is killed and started again', async () => {
+    await rig.edge.setDialMode('blackhole');
+    const supervisor = rig.supervisor({ firstDiagnosisMs: 50, diagnosisMs: 50, withoutConnectionMs: 1_500 });
+    supervisor.promote(1);
+    expect((await rig.seen('connector.failed')).error.code).toBe('CONNECTOR_NOT_READY');
+    await rig.edge.setDialMode('serve');
+    await rig.seen('connector.ready');
   });
 });
 

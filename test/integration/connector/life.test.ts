@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readEnviron, readProcess } from '../../../src/host/process-table.js';
+import { signalPid } from '../../fixtures/signal-pid.js';
 import { PROGRAMS, Rig } from './rig.js';
 
 describe.each(PROGRAMS)('a connector ($name)', (kind) => {
@@ -77,7 +78,7 @@ describe.each(PROGRAMS)('a connector ($name)', (kind) => {
     const supervisor = rig.supervisor();
     supervisor.promote(1);
     const { pid } = await rig.seen('connector.ready');
-    process.kill(pid ?? 0, 'SIGKILL');
+    signalPid(pid, 'SIGKILL');
     const stopped = await rig.seen('connector.stopped');
     expect(stopped).toMatchObject({ pid, signal: 'SIGKILL', exitCode: null });
     const back = await rig.seen('connector.ready', (status) => status.pid !== pid);

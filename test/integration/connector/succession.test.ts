@@ -13,6 +13,7 @@ import { Visitors } from '../../../src/measure/visitor.js';
 import type { IngressRule } from '../../../src/forwarding/ports.js';
 import { startVisitorFront } from '../../../src/sandbox/edge/visitor-front.js';
 import type { VisitorFront } from '../../../src/sandbox/edge/ports.js';
+import { signalPid } from '../../fixtures/signal-pid.js';
 import { PROGRAMS, Rig } from './rig.js';
 
 const HOST = 'app.example.com';
@@ -179,7 +180,7 @@ describe.each(PROGRAMS)('succession ($name)', (kind) => {
     const { pid } = await rig.seen('connector.ready');
     const slow = visitors.get(HOST, '/slow', 30_000);
     await once(holding, 'request');
-    process.kill(pid ?? 0, 'SIGTERM');
+    signalPid(pid, 'SIGTERM');
     const successor = await rig.seen('connector.ready', (status) => status.pid !== pid);
     // The first is still there, with its request, and gets no second signal.
     expect(new Set(rig.processes().map((entry) => entry.pid))).toEqual(new Set([pid, successor.pid]));
@@ -197,7 +198,7 @@ describe.each(PROGRAMS)('succession ($name)', (kind) => {
     const slow = visitors.get(HOST, '/slow');
     await expect.poll(() => rig.edge.connections().some((connection) => connection.activeRequests > 0)).toBe(true);
     // Somebody else was first: the init system, or a person.
-    process.kill(pid ?? 0, 'SIGTERM');
+    signalPid(pid, 'SIGTERM');
     await supervisor.stopAll();
     expect(await slow).toMatchObject({ kind: 'answered', status: 200 });
     expect(await rig.seen('connector.stopped')).toMatchObject({ exitCode: 0, signal: null });

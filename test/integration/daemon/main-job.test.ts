@@ -6,6 +6,7 @@ import { HANDED_OVER } from '../../../src/core/errors.js';
 import { Load } from '../../../src/measure/load.js';
 import { wholeBody } from '../../../src/measure/origin.js';
 import type { Answer } from '../../../src/measure/visitor.js';
+import { signalPid } from '../../fixtures/signal-pid.js';
 import { CLOUDFLARED_KIND, createRig, rulesOf, type Rig } from './rig.js';
 
 const HOSTNAME = 'app.example.com';
@@ -82,7 +83,7 @@ describe(`with the ${CLOUDFLARED_KIND} cloudflared`, () => {
     await publishOne(rig);
     const [killed] = rig.connectors();
     expect(rig.connectors()).toHaveLength(1);
-    process.kill(killed?.pid ?? 0, 'SIGKILL');
+    signalPid(killed?.pid, 'SIGKILL');
     await rig.waitFor(({ type }) => type === 'connector.ready');
     await rig.visitors.until(HOSTNAME, isFrom('one'), 5_000);
     expect(rig.connectors().map(({ pid }) => pid)).not.toContain(killed?.pid);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { wholeBody } from '../../../src/measure/origin.js';
 import type { Answer } from '../../../src/measure/visitor.js';
+import { signalPid } from '../../fixtures/signal-pid.js';
 import { createRig, rulesOf, type Rig } from './rig.js';
 
 const HOSTNAME = 'app.example.com';
@@ -72,7 +73,7 @@ describe('trouble on this machine', () => {
     const { tunnel, connectors } = await rig.client.status();
     await rm(join(rig.baseDir, `${tunnel?.id ?? ''}.json`));
     const since = (await rig.client.events().next()).value?.seq ?? 0;
-    process.kill(connectors.at(-1)?.pid ?? 0, 'SIGKILL');
+    signalPid(connectors.at(-1)?.pid, 'SIGKILL');
     expect(await rig.waitFor(({ type }) => type === 'connector.failed', since)).toMatchObject({ data: { error: { code: 'CREDENTIALS_MISSING' } } });
     await rig.waitFor(({ type }) => type === 'connector.ready', since);
     await rig.visitors.until(HOSTNAME, isFrom('one'), 5_000);

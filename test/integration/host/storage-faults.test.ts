@@ -39,7 +39,7 @@ describe.skipIf(!canMount)('a file system that fails (needs root and mounts)', (
   test('a full disk', () => {
     const outcome = onTmpfs('size=256k', 'full');
     expectClean(outcome, 'DISK_FULL');
-    expect(outcome.during).toEqual({ document: 'DISK_FULL', ledger: 'DISK_FULL', revision: 'DISK_FULL', journal: 'DISK_FULL', open: 'DISK_FULL' });
+    expect(outcome.during).toEqual({ document: 'DISK_FULL', ledger: 'DISK_FULL', revision: 'DISK_FULL', journal: 'DISK_FULL', open: 'DISK_FULL', credentials: 'done' });
     // The line that broke off is not there, and the next one stands where it began.
     expect(outcome.after['entries']).toEqual([['c', [{ step: 0, phase: 'begun' }, { step: 1, phase: 'begun' }]]]);
     expect(outcome.seqs).toContain(3);
@@ -48,13 +48,13 @@ describe.skipIf(!canMount)('a file system that fails (needs root and mounts)', (
   test('no inodes', () => {
     const outcome = onTmpfs('size=4m,nr_inodes=40', 'inodes');
     expectClean(outcome, 'DISK_FULL');
-    expect(outcome.during).toEqual({ document: 'DISK_FULL', ledger: 'DISK_FULL', revision: 'DISK_FULL', journal: 'done', open: 'DISK_FULL' });
+    expect(outcome.during).toEqual({ document: 'DISK_FULL', ledger: 'DISK_FULL', revision: 'DISK_FULL', journal: 'done', open: 'DISK_FULL', credentials: 'done' });
   });
 
   test('a read-only file system', () => {
     const outcome = onTmpfs('size=4m', 'read-only');
     expectClean(outcome, 'STORAGE_READONLY');
-    expect(outcome.during).toEqual({ document: 'STORAGE_READONLY', ledger: 'STORAGE_READONLY', revision: 'STORAGE_READONLY', journal: 'STORAGE_READONLY', open: 'STORAGE_READONLY' });
+    expect(outcome.during).toEqual({ document: 'STORAGE_READONLY', ledger: 'STORAGE_READONLY', revision: 'STORAGE_READONLY', journal: 'STORAGE_READONLY', open: 'STORAGE_READONLY', credentials: 'done' });
   });
 });
 
@@ -62,6 +62,6 @@ test('no descriptors', () => {
   const outcome = run('ulimit -n 128; ', 'descriptors');
   expectClean(outcome, 'DESCRIPTORS_EXHAUSTED');
   // The journal and the events have theirs open already.
-  expect(outcome.during).toEqual({ document: 'DESCRIPTORS_EXHAUSTED', ledger: 'DESCRIPTORS_EXHAUSTED', revision: 'DESCRIPTORS_EXHAUSTED', journal: 'done', open: 'DESCRIPTORS_EXHAUSTED' });
+  expect(outcome.during).toEqual({ document: 'DESCRIPTORS_EXHAUSTED', ledger: 'DESCRIPTORS_EXHAUSTED', revision: 'DESCRIPTORS_EXHAUSTED', journal: 'done', open: 'DESCRIPTORS_EXHAUSTED', credentials: 'DESCRIPTORS_EXHAUSTED' });
   expect([outcome.seqs, outcome.lost]).toEqual([[1, 2, 3], 0]);
 });

@@ -12,6 +12,7 @@ import { CLOUDFLARED_KIND, createRig, type Daemon, type Rig } from '../daemon/ri
 import { cloudflaredOfVersion } from '../../fixtures/releases/cloudflared-versions.js';
 import { ASSET, sha256, startReleaseServer, status, type ReleaseServer } from '../../fixtures/releases/release-server.js';
 import { tempDirectory } from '../../fixtures/temp-directory.js';
+import { signalPid } from '../../fixtures/signal-pid.js';
 
 const HOSTNAME = 'app.example.com';
 const OLD = '2026.8.2';
@@ -132,7 +133,7 @@ describe(`with the ${CLOUDFLARED_KIND} cloudflared`, () => {
 
     // And the new one is kept: it comes back when it falls.
     const [kept] = rig.connectors().filter(({ pid }) => pid !== before?.pid).slice(-1);
-    process.kill(kept?.pid ?? 0, 'SIGKILL');
+    signalPid(kept?.pid, 'SIGKILL');
     await rig.visitors.until(HOSTNAME, (answered) => answered.kind === 'answered' && answered.status === 200, 10_000);
   });
 
