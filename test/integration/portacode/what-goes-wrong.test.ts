@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { wholeBody } from '../../../src/measure/origin.js';
 import { containing, createPortacodeRig, eventually, isRoot, matching, type PortacodeRig } from './portacode-rig.js';
 
-/** The table "What goes wrong today", as far as Portacode's own commands and files are in it. Each test is named after its row. */
+/** The table "What goes wrong today", as far as Portacode's own commands and files are in it; the rest is in what-goes-wrong-outside.test.ts. Each test is named after its row. */
 
 const NO_CONTENT = 404;
 
