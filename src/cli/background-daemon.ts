@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../core/clock.js';
 import { ERRORS, SupervisorError, type ErrorCode } from '../core/errors.js';
+import { openRegularToAppend } from '../host/regular-file.js';
 import { toStorageError } from '../host/storage-error.js';
 
 /** From spawn to socket; a daemon that has much to recover serves its socket first. */
@@ -55,7 +56,7 @@ export async function startDetached(start: BackgroundStart, signal?: AbortSignal
 function openLog(logFile: string): number {
   try {
     mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
-    return openSync(logFile, 'a', 0o600);
+    return openRegularToAppend(logFile);
   } catch (error) {
     throw toStorageError(error, logFile, 'open');
   }

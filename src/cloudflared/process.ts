@@ -1,12 +1,13 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SupervisorError } from '../core/errors.js';
 import type { ConnectorProcess, ProcessExit } from '../connector/ports.js';
 import { isRunning } from '../host/process-table.js';
+import { openRegularToAppend } from '../host/regular-file.js';
 import { killTree, signalGroup, signalProcess } from '../host/stop-process.js';
 import type { ProcessRef } from '../host/stop-process.js';
-import { errnoOf, toStorageError } from '../host/storage-error.js';
+import { errnoOf } from '../host/storage-error.js';
 import type { CommandLine } from './command-lines.js';
 
 export interface SpawnRequest {
@@ -34,7 +35,7 @@ export async function spawnConnector(request: SpawnRequest, attend: (pid: number
   const { execa } = await import('execa');
   const [file, ...argv] = request.command;
   // A descriptor of our own, of which the child gets a copy. execa takes any; its types list the first few only.
-  const log = openLog(request.logFile) as 3;
+  const log = openRegularToAppend(request.logFile) as 3;
   let child;
   try {
     child = execa(file, argv, {
@@ -88,14 +89,6 @@ function killer(pid: number, isThere: () => boolean): () => void {
     else signalOrIgnore(() => signalGroup(pid, 'SIGKILL'));
     tried = true;
   };
-}
-
-function openLog(path: string): number {
-  try {
-    return openSync(path, 'a', 0o600);
-  } catch (error) {
-    throw toStorageError(error, path, 'open');
-  }
 }
 
 function startError(file: string, code: string | undefined): SupervisorError {

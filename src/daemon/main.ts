@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { systemClock, toIso } from '../core/clock.js';
 import { SupervisorError, toSupervisorError } from '../core/errors.js';
+import type { EventData } from '../core/events.js';
 import { followDevices } from '../devices/follow.js';
 import { becomeUser } from '../host/as-user.js';
 import { createBaseDirectory } from '../host/base-directory.js';
@@ -16,6 +17,7 @@ import { keepOwnXdg } from '../host/own-xdg.js';
 import { packageVersion } from '../host/package-version.js';
 import { decidePlaces, recordPlaces, type Places } from '../host/places.js';
 import { createRedactor } from '../host/redact.js';
+import { clearObstacles } from '../state/clear-obstacles.js';
 import { openEventStore } from '../state/event-store.js';
 import { assembleParts } from './assemble.js';
 import { attend, NO_ATTENTION } from './attention.js';
@@ -52,8 +54,9 @@ export async function runDaemon(options: RunOptions, extras: DaemonExtras = {}):
   const startedAt = toIso(systemClock.now());
   const lock = acquireLock(places.paths.lock, { command: 'cloudflared-supervisor run', since: startedAt });
   try {
+    const cleared = await clearObstacles(places.paths, systemClock);
     await recordPlaces(places);
-    return await serve(await createContext(options, identity, places), extras, startedAt);
+    return await serve(await createContext(options, identity, places), extras, startedAt, cleared);
   } finally {
     lock.release();
   }
@@ -87,7 +90,7 @@ async function createContext(options: RunOptions, identity: Identity, places: Pl
   };
 }
 
-async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: string): Promise<number> {
+async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: string, cleared: readonly EventData['document.restored'][]): Promise<number> {
   const { places, logger, clock, version, identity } = context;
   const stop = createStopRequest();
   dieLoudly(logger);
@@ -100,6 +103,7 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
     logEvent(logger, event);
   });
   log.subscribe(collectWhenIdle());
+  for (const found of cleared) log.emit('document.restored', found);
 
   const state = await openState(places.paths, log.emit, clock);
   const parts = assembleParts(context, log, state, extras);

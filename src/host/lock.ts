@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { SupervisorError } from '../core/errors.js';
 import { SYSTEM_PATH } from './child-environment.js';
 import { withClaim } from './lock-claim.js';
 import { describeSelf, isHolderAlive, parseHolder, type LockHolder } from './lock-holder.js';
+import { openRegularToAppend } from './regular-file.js';
 import { toStorageError } from './storage-error.js';
 
 export interface Lock {
@@ -32,7 +33,8 @@ const RECORD_BYTES = 4_096;
  * @throws SupervisorError LOCK_HELD, STORAGE_*
  */
 export function acquireLock(path: string, { searchPath = defaultSearchPath(), ...holder }: LockRequest): Lock {
-  const descriptor = openLockFile(path);
+  // Not truncated: it may be somebody's record. Not set aside where it is no file: two would set aside each other's.
+  const descriptor = openRegularToAppend(path, 'read-write');
   try {
     const record = { ...describeSelf(), ...holder };
     const flocked = tryFlock(descriptor, searchPath);
@@ -50,7 +52,8 @@ export function acquireLock(path: string, { searchPath = defaultSearchPath(), ..
 export function readLockHolder(path: string): LockHolder | undefined {
   let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
+    // A FIFO in its place would hold whoever opens it.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     return undefined; // No file, or not ours to read: nobody that we could name.
   }
@@ -59,15 +62,6 @@ export function readLockHolder(path: string): LockHolder | undefined {
     return holder !== undefined && isHolderAlive(holder) ? holder : undefined;
   } finally {
     closeSync(descriptor);
-  }
-}
-
-function openLockFile(path: string): number {
-  try {
-    // Not truncated: it may be somebody's record.
-    return openSync(path, 'a+', 0o600);
-  } catch (error) {
-    throw toStorageError(error, path, 'open');
   }
 }
 
@@ -101,7 +95,9 @@ function takeRecord(path: string, descriptor: number, record: LockHolder): void 
 }
 
 function readHolder(descriptor: number): LockHolder | undefined {
-  const buffer = Buffer.alloc(Math.min(fstatSync(descriptor).size, RECORD_BYTES));
+  const about = fstatSync(descriptor);
+  if (!about.isFile()) return undefined;
+  const buffer = Buffer.alloc(Math.min(about.size, RECORD_BYTES));
   readSync(descriptor, buffer, 0, buffer.length, 0);
   return parseHolder(buffer.toString('utf8'));
 }

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { errnoOf } from './storage-error.js';
+import { SupervisorError } from '../core/errors.js';
+import { errnoOf, toStorageError } from './storage-error.js';
 
 /** Far above anything that we write: a revision of ten thousand rules has 20 MB. */
 const LARGEST_BYTES = 256 * 1024 * 1024;
@@ -34,6 +35,27 @@ export function readRegularTextSync(path: string): string {
     closeSync(descriptor);
   }
 }
+
+/**
+ * For appending, and for reading too where it is asked for; made where it is not there. A FIFO would take a little and
+ * then hold this whole process.
+ * @throws SupervisorError STORAGE_*, DISK_FULL, DESCRIPTORS_EXHAUSTED
+ */
+export function openRegularToAppend(path: string, access: 'write' | 'read-write' = 'write'): number {
+  const { O_APPEND, O_CREAT, O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, (access === 'write' ? O_WRONLY : O_RDWR) | O_APPEND | O_CREAT | O_NONBLOCK, 0o600);
+  } catch (error) {
+    if (isNoFile(error) || errnoOf(error) === 'EISDIR') throw inTheWay(path, error);
+    throw toStorageError(error, path, 'open');
+  }
+  if (fstatSync(descriptor).isFile()) return descriptor;
+  closeSync(descriptor);
+  throw inTheWay(path);
+}
+
+const inTheWay = (path: string, cause?: unknown): SupervisorError => new SupervisorError('STORAGE_FAILED', `${path} is there and is not a file`, { cause, hint: 'Move it out of the way.' });
 
 function mustBeFile(about: Stats): void {
   if (!about.isFile()) throw notAFile('it is not a file');

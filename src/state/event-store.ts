@@ -1,7 +1,6 @@
-import { closeSync, existsSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, renameSync, writeSync } from 'node:fs';
 import type { SupervisorEvent } from '../core/events.js';
-import { SupervisorError } from '../core/errors.js';
-import { toStorageError } from '../host/atomic-file.js';
+import { openRegularToAppend } from '../host/regular-file.js';
 import { inspectEventFile, openIfThere, readEvents } from './event-file.js';
 
 export interface EventStoreOptions {
@@ -32,12 +31,15 @@ export interface EventStore {
 export const KEPT_EVENTS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 
+/** What becomes of a full file. */
+export const olderEventsPath = (path: string): string => path.replace(/(\.jsonl)?$/, '.1$1');
+
 /**
  * Two files: when the newer one is full it becomes the older one, and what was that goes. So between one and two times
  * `keep` events stand on disk and nothing is ever rewritten.
  */
 export function openEventStore({ path, keep = KEPT_EVENTS, maxBytes = MAX_BYTES }: EventStoreOptions): EventStore {
-  const olderPath = path.replace(/(\.jsonl)?$/, '.1$1');
+  const olderPath = olderEventsPath(path);
   let descriptor = openAppend(path);
   const newer = inspectEventFile(descriptor);
   let olderFirst = inspectOlder(olderPath);
@@ -132,18 +134,7 @@ function openOrGoBack(path: string, olderPath: string): number {
   }
 }
 
-function openAppend(path: string): number {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, 'a+', 0o600);
-  } catch (error) {
-    throw toStorageError(error, path, 'open');
-  }
-  if (fstatSync(descriptor).isFile()) return descriptor;
-  closeSync(descriptor);
-  // A FIFO would take a few events and then hold this whole process.
-  throw new SupervisorError('STORAGE_FAILED', `${path} is there and is not a file`, { hint: 'Move it out of the way.' });
-}
+const openAppend = (path: string): number => openRegularToAppend(path, 'read-write');
 
 function inspectOlder(path: string): { readonly first: number; readonly last: number } | undefined {
   if (!existsSync(path)) return undefined;

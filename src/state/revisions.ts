@@ -112,7 +112,7 @@ async function restoreConfig(paths: BasePaths, revision: number, record: Revisio
 async function removeFiles(paths: BasePaths, revision: number): Promise<void> {
   try {
     const json = paths.revisionJson(revision);
-    for (const path of [`${json}.good`, json, paths.revisionYml(revision)]) await rm(path, { force: true });
+    for (const path of [`${json}.good`, json, paths.revisionYml(revision)]) await rm(path, { force: true, recursive: true });
   } catch (error) {
     throw toStorageError(error, paths.revisionsDir, 'remove from');
   }

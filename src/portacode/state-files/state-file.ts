@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { isMissing, toStorageError } from '../../host/atomic-file.js';
+import { isNoFile } from '../../host/regular-file.js';
 import { isObject, type JsonObject } from '../json.js';
 
 export type StateFileReading =
@@ -26,6 +27,7 @@ export async function readStateFile(path: string): Promise<StateFileReading> {
     }
   } catch (error) {
     if (isMissing(error)) return { kind: 'absent' };
+    if (isNoFile(error)) return { kind: 'corrupt', problem: 'it is not a file' };
     throw toStorageError(error, path, 'read');
   }
   return parseStateFile(bytes);

@@ -1,13 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { listLogs, nextLogNumber } from '../../../src/cloudflared/log-files.js';
 import { checkRunFiles } from '../../../src/cloudflared/preflight.js';
+import { acquireLock, readLockHolder } from '../../../src/host/lock.js';
 import { readPlaces } from '../../../src/host/places.js';
+import { openRegularToAppend } from '../../../src/host/regular-file.js';
 import { openAnswersLog } from '../../../src/portacode/answers-log.js';
 import { SetupAskers } from '../../../src/portacode/setup-askers.js';
+import { readStateFile } from '../../../src/portacode/state-files/state-file.js';
+import { clearObstacles } from '../../../src/state/clear-obstacles.js';
 import { openCopyHashes } from '../../../src/state/copy-hashes.js';
 import { readCredentials } from '../../../src/state/credentials-file.js';
 import { createDocument } from '../../../src/state/document.js';
@@ -26,6 +30,7 @@ const OBSTACLES: Readonly<Record<string, (path: string) => void>> = {
   'a directory that is not empty': (path) => void mkdirSync(join(path, 'x'), { recursive: true }),
   'a link to itself': (path) => symlinkSync(basename(path), path),
   'something endless': (path) => symlinkSync('/dev/zero', path),
+  'a socket': (path) => void execFileSync(process.execPath, ['-e', `process.chdir(${JSON.stringify(dirname(path))}); require('net').createServer().listen(${JSON.stringify(basename(path))}, () => process.reallyExit(0))`]),
 };
 const TUNNEL_ID = '11111111-2222-3333-4444-555555555555';
 
@@ -101,6 +106,31 @@ describe.each(Object.entries(OBSTACLES))('%s', (_name, put) => {
     await expect(readPlaces(asked)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
     put(paths.eventsLog);
     expect(() => openEventStore({ path: paths.eventsLog })).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED' }) as Error);
+  });
+
+  test('in the place of what is opened or written straight away is set aside before', async () => {
+    const paths = makeBase();
+    const files = [paths.pathsJson, paths.eventsLog, paths.eventsLog.replace('.jsonl', '.1.jsonl'), paths.answersLog, paths.setupAsker, paths.caBundle, paths.noConfigYml, paths.configYml, paths.certPem, paths.credentials(TUNNEL_ID)];
+    for (const path of files) put(path);
+    const found = await clearObstacles(paths, STILL_CLOCK);
+    expect(found.map(({ file }) => file)).toEqual(files);
+    for (const { setAsideAs } of found) expect(lstatSync(setAsideAs).isFile()).toBe(false);
+    expect(await clearObstacles(paths, STILL_CLOCK)).toEqual([]);
+  });
+
+  test('in the place of a lock or a log is refused, and holds nobody', () => {
+    const paths = makeBase();
+    put(paths.lock);
+    put(paths.daemonLog);
+    expect(() => acquireLock(paths.lock, { command: 'x', since: '' })).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED', hint: 'Move it out of the way.' }) as Error);
+    expect(readLockHolder(paths.lock)).toBeUndefined();
+    expect(() => openRegularToAppend(paths.daemonLog)).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED', hint: 'Move it out of the way.' }) as Error);
+  });
+
+  test('in the place of what Portacode reads is corrupt', async () => {
+    const path = join(makeBase().baseDir, 'state.json');
+    put(path);
+    expect(await readStateFile(path)).toEqual({ kind: 'corrupt', problem: 'it is not a file' });
   });
 
   test('in the place of what Portacode was answered holds nobody up', async () => {
