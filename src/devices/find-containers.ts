@@ -70,6 +70,8 @@ async function judgeAbsence(deviceId: string, scan: NodeScan, { node, seenAt }: 
   if (reading.kind === 'missing') return none(true, reason);
   if (reading.kind === 'read') {
     const { deviceId: other, nets } = reading.config;
+    // Lists are made of what is cached, and of what the token sees: its own config says more.
+    if (other === deviceId) return found(deviceId, seen.vmid, reading.config, node.node);
     const isSame = other === undefined && nets.some(({ mac }) => seen.macs.includes(mac));
     return isSame ? none(false, `its container ${seen.vmid} has no usable device id in its description any more`) : none(true, `container ${seen.vmid} is not its any more`);
   }

@@ -1,4 +1,4 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { isContainerAddress } from '../core/container-address.js';
 import { bracketHost, formatDestination } from '../core/destination.js';
 import { warnOfAddress } from '../core/device-warning.js';
 import type { Warning } from '../core/dns.js';
@@ -99,7 +99,7 @@ function judgeAddresses(deviceIds: readonly string[], answers: ReadonlyMap<strin
 }
 
 function judgeAddress(deviceId: string, answer: Found, withdrawn: readonly WithdrawnAddress[]): DeviceAddress {
-  if (isIP(answer.address) === 0 || answer.address.includes('%') || isNobodys(answer.address)) {
+  if (!isContainerAddress(answer.address)) {
     return { kind: 'unresolved', reason: `${JSON.stringify(answer.address)} is no address that a container can have` };
   }
   if (withdrawn.some((entry) => entry.deviceId === deviceId && entry.address === answer.address)) {
@@ -107,19 +107,3 @@ function judgeAddress(deviceId: string, answer: Found, withdrawn: readonly Withd
   }
   return answer;
 }
-
-const NOBODYS = new BlockList();
-NOBODYS.addSubnet('0.0.0.0', 8, 'ipv4');
-NOBODYS.addSubnet('127.0.0.0', 8, 'ipv4');
-NOBODYS.addSubnet('224.0.0.0', 3, 'ipv4'); // multicast, reserved, broadcast
-NOBODYS.addAddress('::', 'ipv6');
-NOBODYS.addAddress('::1', 'ipv6');
-NOBODYS.addSubnet('fe80::', 10, 'ipv6'); // means nothing without an interface
-NOBODYS.addSubnet('ff00::', 8, 'ipv6');
-/** IPv4 in disguise. A list of its own: in one list it would match every IPv4 address. */
-const MAPPED = new BlockList();
-MAPPED.addSubnet('::ffff:0:0', 96, 'ipv6');
-
-/** Loopback above all: a lease file that says 127.0.0.1 must not publish the host itself. */
-const isNobodys = (address: string): boolean =>
-  isIPv6(address) ? NOBODYS.check(address, 'ipv6') || MAPPED.check(address, 'ipv6') : NOBODYS.check(address, 'ipv4');

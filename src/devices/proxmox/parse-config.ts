@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { isContainerAddress } from '../../core/container-address.js';
 import { parseMac } from '../mac.js';
 
 /** One network interface of a container, as its config has it. */
@@ -65,9 +66,9 @@ export function parseNet(index: number, text: string): ContainerNet | undefined 
   return { index, mac, staticAddresses: addresses.filter((address) => address !== undefined) };
 }
 
-/** `10.10.0.5/24` is 10.10.0.5; `dhcp`, `manual` and `auto` are no addresses. */
+/** `10.10.0.5/24` is 10.10.0.5; `dhcp`, `manual` and `auto` are no addresses, nor is one that no container can have. */
 function withoutPrefix(text: string | undefined, isAddress: (text: string) => boolean): string | undefined {
   const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text ?? '') ?? [];
-  if (!isAddress(address) || address.includes('%')) return undefined;
+  if (!isAddress(address) || !isContainerAddress(address)) return undefined;
   return prefix === undefined || Number(prefix) <= (address.includes(':') ? 128 : 32) ? address.toLowerCase() : undefined;
 }

@@ -97,7 +97,8 @@ function readRefusal(answer: Answer, { origin }: ProxmoxAccess): ProxmoxError {
 /** Its message, as one line of bounded length. */
 function describe({ statusText, body }: Answer): string {
   const inBody = /"message"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(body.slice(0, 4096))?.[1]?.replace(/\\n$/, '');
-  const text = `${statusText} ${inBody ?? ''}`.replaceAll(/\p{Cc}+/gu, ' ').trim().slice(0, 200);
+  const said = inBody === undefined || inBody === statusText ? statusText : `${statusText} ${inBody}`;
+  const text = said.replaceAll(/\p{Cc}+/gu, ' ').trim().slice(0, 200);
   return text === '' ? '' : `: ${text}`;
 }
 

@@ -154,6 +154,14 @@ describe('what is away', () => {
     expect(await resolveOne(world.devices, '598')).toBe(`last-known ${A} (the lease file ${world.leaseFile.path} is missing)`);
   });
 
+  test.each(['127.0.0.1', '169.254.169.254', '0.0.0.0', '224.0.0.1', '255.255.255.255'])('a lease of %s, which is no address of a container, takes the known one from nobody', async (address) => {
+    const world = await knownWorld();
+    await world.writeLeases([MAC, address]);
+    expect(await resolveOne(world.devices, '598')).toMatch(new RegExp(`^last-known ${A} \\(there is no lease for it`));
+    await world.writeLeases([MAC, B]);
+    expect(await resolveOne(world.devices, '598')).toBe(`lease ${B}`);
+  });
+
   test('a line that is being written is waited for', async () => {
     const world = await knownWorld();
     await writeFile(world.leaseFile.path, `1893456000 ${MAC} 10.10.0.1`);
@@ -213,12 +221,19 @@ describe('a container is gone', () => {
       await world.writeInfra({ node: 'pve2' });
       world.proxmox.fail({ kind: 'status', status: 200, body: '{"data":[]}' }, /pve2/);
     }, 'away'],
+    ['the list lacks it, and its own config still has its id', (world) => world.proxmox.fail({ kind: 'status', status: 200, body: '{"data":[]}' }, /lxc$/), 'found'],
     ['its description was lost', (world) => world.proxmox.containers.set(101, { config: { ...managed('598', MAC), description: 'my notes' } }), 'none here'],
     ['Proxmox is away', (world) => world.proxmox.stop(), 'away'],
   ])('not when %s', async (_, change, expected) => {
     const world = await knownWorld();
     await change(world);
     expect(await goneOf(world)).toBe(expected);
+  });
+
+  test('and serves on where the list lacks it, and its own config has its id', async () => {
+    const world = await knownWorld();
+    world.proxmox.fail({ kind: 'status', status: 200, body: '{"data":[]}' }, /lxc$/);
+    expect(await resolveOne(world.devices, '598')).toBe(`lease ${A}`);
   });
 
   test('and what it had is not forgotten while that is not certain', async () => {

@@ -99,6 +99,12 @@ describe('requests', () => {
     expect(answer).not.toContain('11111111');
   });
 
+  test('what Proxmox says is said once, though it says it twice', async () => {
+    const world = await worldWith({});
+    world.proxmox.fail({ kind: 'status', status: 500, statusText: 'got timeout', body: JSON.stringify({ message: 'got timeout\n', data: null }) });
+    expect(await resolveOne(world.devices, '598')).toMatch(/answered 500: got timeout$/);
+  });
+
   test('a change of Proxmox\'s file counts at once', async () => {
     const world = await worldWith({});
     expect(await resolveOne(world.devices, '598')).toBe(`lease ${A}`);

@@ -47,6 +47,9 @@ describe('an interface in the config', () => {
     ['ip=010.10.0.5/24', []],
     ['ip=fd00::5/64', []],
     ['ip6=fe80::1%eth0/64', []],
+    ['ip=127.0.0.1/8,ip6=fe80::1/64', []],
+    ['ip=169.254.169.254/16,ip6=fd00::5/64', ['fd00::5']],
+    ['ip6=::ffff:10.10.0.5', []],
     ['ip=', []],
   ])('%s', (text, addresses) => {
     expect(parseNet(2, `name=eth0,hwaddr=${MAC},${text}`)?.staticAddresses).toEqual(addresses);

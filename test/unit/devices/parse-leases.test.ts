@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { isContainerAddress } from '../../../src/core/container-address.js';
 import { tabulateLeases } from '../../../src/devices/lease-table.js';
 import { parseLeases, type Lease } from '../../../src/devices/parse-leases.js';
 
@@ -11,7 +12,7 @@ const mac = fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 6, maxLength
   .map((bytes) => bytes.map((byte, index) => (index === 0 ? byte & 0xfe : byte).toString(16).padStart(2, '0')).join(':'))
   .filter((text) => text !== '00:00:00:00:00:00');
 const word = fc.string({ unit: 'grapheme-ascii', minLength: 1 }).map((text) => text.replaceAll(/\s/g, '_'));
-const line = fc.tuple(fc.integer({ min: 1, max: 4_000_000_000 }), mac, fc.ipV4(), fc.oneof(fc.constant('*'), word), fc.oneof(fc.constant('*'), word));
+const line = fc.tuple(fc.integer({ min: 1, max: 4_000_000_000 }), mac, fc.ipV4().filter(isContainerAddress), fc.oneof(fc.constant('*'), word), fc.oneof(fc.constant('*'), word));
 const asLease = ([expiry, hardware, address]: readonly [number, string, string, ...unknown[]]): Lease => ({ mac: hardware, address, expiresAt: expiry * 1000 });
 const write = (lines: readonly (readonly unknown[])[]): string => lines.map((fields) => `${fields.join(' ')}\n`).join('');
 
@@ -35,6 +36,9 @@ describe('a lease file', () => {
     ['another kind of hardware', `1893456000 06-${MAC} 10.10.0.111 * *`],
     ['a group address', '1893456000 01:00:5e:00:00:01 10.10.0.111 * *'],
     ['no hardware', '1893456000 00:00:00:00:00:00 10.10.0.111 * *'],
+    ['the host itself', `1893456000 ${MAC} 127.0.0.1 * *`],
+    ['an address that means nothing elsewhere', `1893456000 ${MAC} 169.254.169.254 * *`],
+    ['a group of addresses', `1893456000 ${MAC} 224.0.0.1 * *`],
     ['an octal address', `1893456000 ${MAC} 010.10.0.111 * *`],
     ['a network', `1893456000 ${MAC} 10.10.0.0/24 * *`],
     ['IPv6', `1893456000 ${MAC} fd00::1 * *`],
