@@ -1,15 +1,22 @@
 import { defineConfig } from 'vitest/config';
 
+const ALONE = ['integration/**/*.test.ts', 'contract/**/*.test.ts'];
+
 export default defineConfig({
   test: {
     root: import.meta.dirname,
-    include: ['**/*.test.ts'],
-    exclude: ['system/**'],
     pool: 'forks',
+    // Most of a test's time goes by in waiting for other processes.
+    maxWorkers: 4,
     // Shared machines stall for seconds; what fails three times in a row has failed.
     retry: process.env['CI'] === undefined ? 0 : 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ['default'],
+    projects: [
+      // What has processes and sockets of its own gets a fresh process; the others share one, and are spared its start.
+      { extends: true, test: { name: 'alone', include: ALONE } },
+      { extends: true, test: { name: 'together', include: ['**/*.test.ts'], exclude: [...ALONE, 'system/**'], isolate: false } },
+    ],
   },
 });

@@ -7,7 +7,7 @@ import { createVictim, type Victim, type VictimProcess } from './daemon-process.
 import { attack } from './hostile-requests.js';
 
 /** `ABUSE_REQUESTS=100000` for the long run; `ABUSE_SEED` repeats one. */
-const REQUESTS = Number(process.env['ABUSE_REQUESTS'] ?? 3_000);
+const REQUESTS = Number(process.env['ABUSE_REQUESTS'] ?? 1_500);
 const SEED = process.env['ABUSE_SEED'];
 const AT_ONCE = 50;
 
