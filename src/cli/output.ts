@@ -4,7 +4,8 @@ import type { Warning } from '../core/dns.js';
 import { describeFailure } from './problem-words.js';
 import { printable } from './printable.js';
 
-type Style = Parameters<typeof styleText>[0];
+/** Those that are used. */
+type Style = 'green' | 'yellow' | 'red' | 'dim';
 
 /**
  * What a command says. With `--json`, standard output holds JSON lines and nothing else; without, it holds what a
@@ -34,11 +35,11 @@ export class Output {
     process.stderr.on('error', () => undefined);
   }
 
-  /** One line for a person; nothing with `--json`. */
+  /** One line for a person; nothing with `--json`. Whatever text of others is in it, a terminal obeys no more than our colours. */
   line(text = ''): void {
     if (this.json) return;
     this.clearProgress();
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${this.#colours ? printableBetweenColours(text) : printable(text)}\n`);
   }
 
   /** One JSON line; nothing without `--json`. */
@@ -50,7 +51,7 @@ export class Output {
   progress(text: string): void {
     if (!this.#live) return;
     const width = process.stderr.columns > 0 ? process.stderr.columns : 80;
-    process.stderr.write(`\r\u{1b}[K${text.slice(0, width - 1)}`);
+    process.stderr.write(`\r\u{1b}[K${printable(text).slice(0, width - 1)}`);
     this.#progressShown = true;
   }
 
@@ -93,3 +94,8 @@ export class Output {
     }
   }
 }
+
+/** What `paint` puts around a word: green, yellow, red and dim, and their ends. */
+const COLOURS = new RegExp(String.raw`(${'\u{1b}'}\[(?:3[1-3]|39|2|22)m)`, 'u');
+
+const printableBetweenColours = (text: string): string => text.split(COLOURS).map((part) => (COLOURS.test(part) ? part : printable(part))).join('');

@@ -34,7 +34,8 @@ export async function createLogger({ level, redactor, descriptor = 2 }: LoggerOp
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label) => ({ level: label }) },
-    serializers: { error: pino.stdSerializers.err },
+    // What clients see of an error is no Error: pino would give it an empty stack, and a type that says nothing.
+    serializers: { error: (error: unknown) => (error instanceof Error ? pino.stdSerializers.err(error) : error) },
     hooks: { streamWrite: (line) => `${redactor.redactJson(line)}\n` },
   }, pino.destination({ fd: descriptor, sync: true }));
   return logger;

@@ -13,6 +13,7 @@ import type { PortacodeEvent } from '../../portacode/events.js';
 import type { CommandContext, RunCommand } from '../command.js';
 import { createContext } from '../context.js';
 import { readRunFlags, toArguments } from '../run-flags.js';
+import { printable } from '../printable.js';
 
 export const run: RunCommand = async (context) => {
   const gone = new AbortController();
@@ -20,7 +21,7 @@ export const run: RunCommand = async (context) => {
   setMaxListeners(0, signal); // one for each command that is under way
   // Who reads is gone: then nobody is there to work for.
   process.stdout.on('error', () => gone.abort());
-  const warn = (message: string): void => void process.stderr.write(`${message}\n`);
+  const warn = (message: string): void => void process.stderr.write(`${printable(message)}\n`);
 
   let known: Promise<Places> | undefined;
   const places = (): Promise<Places> => (known ??= createContext(context).places());

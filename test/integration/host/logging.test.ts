@@ -12,6 +12,7 @@ test('lines are JSON, out before the process is, and without secrets', () => {
   expect(lines).toEqual([
     { level: 'info', time: expect.stringMatching(/^\d{4}-.*Z$/) as string, apiToken: '[redacted]', nested: { tunnelSecret: '[redacted]' }, hostname: 'app.example.com', msg: 'said [redacted]' },
     { level: 'error', time: expect.any(String) as string, connector: 3, error: expect.objectContaining({ message: expect.stringContaining('failed with [redacted]') as string }) as object, msg: 'failed' },
+    { level: 'error', time: expect.any(String) as string, error: { code: 'DISK_FULL', message: 'full', hint: '', problems: [] }, msg: 'as clients see it' },
   ]);
 });
 
