@@ -38,7 +38,7 @@ export function attend(state: AttentionState, event: SupervisorEvent): Attention
     case 'copy.edited':
       return event.data.outcome === 'applied' ? state : raise(state, `copy ${event.data.file}`, toAttention('FORWARDING_INVALID', event.data.message, 'Correct the file that was set aside and put it in place again before a restart, or use `forward set`.'));
     case 'journal.recovered':
-      return event.data.outcome === 'failed' ? raise(state, 'journal', toAttention('ROLLBACK_FAILED', event.data.message)) : clear(state, (about) => about === 'journal');
+      return event.data.outcome === 'failed' ? raise(state, 'journal', toAttention('ROLLBACK_FAILED', event.data.message, `The next start tries again. To have no part of it tried any more, move journal/${event.data.change}.jsonl out of the base directory.`)) : clear(state, (about) => about === 'journal');
     default:
       return state;
   }

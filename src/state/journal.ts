@@ -1,5 +1,5 @@
 import { open, readdir, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { systemClock, type Clock } from '../core/clock.js';
 import { SupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
@@ -23,7 +23,7 @@ export function createJournalStore(paths: BasePaths, emit: Emit, clock: Clock = 
 
   /** Undefined, with the file out of the way, where nothing can be done with it. */
   const readRecord = async (path: string): Promise<JournalRecord | undefined> => {
-    const parsed = await readJournal(path);
+    const parsed = await readNamed(path);
     if (parsed.kind === 'journal') return parsed.record;
     if (parsed.kind === 'newer') return refuseNewer(path);
     if (parsed.kind === 'not-begun') {
@@ -125,6 +125,13 @@ async function readJournal(path: string): Promise<ParsedJournal> {
     if (isNoFile(error)) return { kind: 'corrupt', problem: 'it is not a file' };
     throw toStorageError(error, path, 'read');
   }
+}
+
+/** One that somebody copied or renamed may be of a change that is long over: to go on with it would undo what stands. */
+async function readNamed(path: string): Promise<ParsedJournal> {
+  const parsed = await readJournal(path);
+  if (parsed.kind !== 'journal' || parsed.record.header.change === basename(path, SUFFIX)) return parsed;
+  return { kind: 'corrupt', problem: `it tells of the change ${parsed.record.header.change}` };
 }
 
 async function listDirectory(directory: string): Promise<readonly string[]> {

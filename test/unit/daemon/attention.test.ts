@@ -31,4 +31,6 @@ test.each<[string, readonly SupervisorEvent[], readonly string[]]>([
 test('everything that is shown says what to do about it', () => {
   const shown = [...after(rolledBack([body('CONFIG_REFUSED')]), drifted(false), event('journal.recovered', { change: 'c', outcome: 'failed', message: 'm' })).values()];
   expect(shown.map(({ hint }) => hint).filter((hint) => hint === '')).toEqual([]);
+  // Of what fails at every start: the way out.
+  expect(shown.at(-1)?.hint).toContain('move journal/c.jsonl');
 });

@@ -112,6 +112,19 @@ describe('a journal that was torn', () => {
     expect(await createJournalStore(paths, failOnEvent).unfinished()).toEqual([]);
   });
 
+  test('one that tells of another change than its name is set aside, and that other one is not touched', async () => {
+    const paths = makeBase();
+    const events = recordEvents();
+    const store = createJournalStore(paths, events.emit, STILL_CLOCK);
+    const journal = await store.open(header('b'));
+    await journal.release();
+    // Copied or renamed by somebody, and perhaps long over: to go on with it would undo what stands.
+    for (const name of ['a', 'b (copy)']) writeFileSync(paths.journal(name), readFileSync(paths.journal('b')));
+    expect((await store.unfinished()).map(({ header: { change } }) => change)).toEqual(['b']);
+    expect(events.all.map(({ data }) => ('problem' in data ? [data.file, data.problem] : []))).toEqual(['a', 'b (copy)'].map((name) => [paths.journal(name), 'it tells of the change b']));
+    expect(await createJournalStore(paths, failOnEvent).unfinished()).toHaveLength(1);
+  });
+
   test('one of a newer version is refused and left alone', async () => {
     const paths = makeBase();
     const text = '{"schemaVersion":2,"change":"a","new":true}\n';
