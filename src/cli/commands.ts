@@ -36,7 +36,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: '--name <name>', describe: 'of the tunnel' },
       { flags: '--timeout <seconds>', describe: 'how long the login may take (600)' },
-      { flags: '--cert <file>', describe: 'an origin certificate brought by hand, instead of the login' },
+      { flags: '--cert <file>', describe: 'an origin certificate brought by hand (- for standard input), instead of the login' },
       { flags: '--domain <domain>', describe: 'the domain to connect, where the certificate does not say which' },
       { flags: '--join', describe: 'join a tunnel that has connectors on other machines' },
       TAKEOVER,

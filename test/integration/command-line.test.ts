@@ -24,14 +24,17 @@ interface Circumstances {
   /** Whoever reads standard output leaves after so many. */
   readonly readBytes?: number;
   readonly onOutput?: () => void;
+  /** On standard input, which is a socket then: Node makes pipes of those. */
+  readonly input?: string;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-async function say({ baseDir, directory }: Place, words: readonly string[], { readBytes = Infinity, onOutput, environment = {} }: Circumstances = {}): Promise<Said> {
+async function say({ baseDir, directory }: Place, words: readonly string[], { readBytes = Infinity, onOutput, input, environment = {} }: Circumstances = {}): Promise<Said> {
   const child = spawn(process.execPath, [CLI, ...words], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], CLOUDFLARED_SUPERVISOR_BASE_DIR: baseDir, CLOUDFLARED_SUPERVISOR_STATE_DIR: join(directory, 'state'), ...environment },
   });
+  child.stdin.on('error', () => undefined).end(input);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -99,6 +102,15 @@ describe('with a daemon', () => {
     expect(lines[0]).toMatchObject({ joined: true, setup: { state: 'waiting', loginUrl: expect.stringContaining('https://') as string } });
     expect(lines.at(-1)).toMatchObject({ code: 'SETUP_CANCELLED' });
     expect(code).toBe(1);
+  });
+
+  test('a certificate, and rules, come on standard input', async () => {
+    const rig = await createRig();
+    await rig.start();
+    expect((await say(rig, ['setup', '--cert', '-', '--json'], { input: 'no certificate' })).stdout).toContain('ORIGIN_CERT_INVALID');
+    expect(await say(rig, ['setup', '--cert', '/dev/stdin'], { input: rig.certificate() })).toMatchObject({ code: 0 });
+    const input = '[{"hostname":"app.example.com","destination":"http_status:404"}]';
+    expect(await say(rig, ['forward', 'set', '/dev/stdin'], { input })).toMatchObject({ code: 0 });
   });
 
   test('a plan is said in words, and what is wrong with a file where it is', async () => {

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { text as readStream } from 'node:stream/consumers';
 import type { RequestOf } from '../../api/client.js';
 import { SupervisorError } from '../../core/errors.js';
 import { argument, readChangeOptions, readFailure } from '../arguments.js';
 import { printChange } from '../change-printer.js';
 import type { RunCommand } from '../command.js';
+import { readInput } from '../read-input.js';
 
 export const run: RunCommand = async (context) => {
   const rules = await readRuleFile(argument(context, 0));
@@ -21,7 +20,7 @@ type Rules = RequestOf<'replaceForwarding'>['rules'];
 async function readRuleFile(file: string): Promise<Rules> {
   let content: string;
   try {
-    content = file === '-' ? await readStream(process.stdin) : await readFile(file, 'utf8');
+    content = await readInput(file);
   } catch (error) {
     throw new SupervisorError('OPTION_INVALID', `${file} cannot be read: ${readFailure(error)}`, { cause: error, hint: 'Name a JSON or YAML file, or - for standard input.' });
   }

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { EventLine, RequestOf } from '../../api/client.js';
 import { SupervisorError } from '../../core/errors.js';
 import { readCount, readFailure } from '../arguments.js';
 import type { CommandContext, RunCommand } from '../command.js';
+import { readInput } from '../read-input.js';
 
 export const run: RunCommand = async (context) => {
   const request = await readRequest(context);
@@ -49,7 +49,7 @@ async function readRequest({ options }: CommandContext): Promise<RequestOf<'star
 
 async function readCertificate(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return await readInput(file);
   } catch (error) {
     throw new SupervisorError('ORIGIN_CERT_INVALID', `${file} cannot be read: ${readFailure(error)}`, { cause: error });
   }

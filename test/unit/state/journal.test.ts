@@ -121,7 +121,7 @@ describe('a journal that was torn', () => {
     // Copied or renamed by somebody, and perhaps long over: to go on with it would undo what stands.
     for (const name of ['a', 'b (copy)']) writeFileSync(paths.journal(name), readFileSync(paths.journal('b')));
     expect((await store.unfinished()).map(({ header: { change } }) => change)).toEqual(['b']);
-    expect(events.all.map(({ data }) => ('problem' in data ? [data.file, data.problem] : []))).toEqual(['a', 'b (copy)'].map((name) => [paths.journal(name), 'it tells of the change b']));
+    expect(events.all.map(({ data }) => ('setAsideAs' in data ? [data.file, data.problem] : []))).toEqual(['a', 'b (copy)'].map((name) => [paths.journal(name), 'it tells of the change b']));
     expect(await createJournalStore(paths, failOnEvent).unfinished()).toHaveLength(1);
   });
 
