@@ -87,14 +87,23 @@ export function printImported(context: CommandContext, imported: AnswerOf<'impor
 }
 
 /** How the old connector would be stopped. */
-export function printPlan({ output }: CommandContext, { steps, left }: Retirement): void {
+export function printPlan({ output }: CommandContext, { steps, left }: Retirement, lost: readonly string[]): void {
   output.value({ plan: steps });
-  output.warn(left.map((message) => ({ code: 'OLD_CONNECTOR_LEFT', message })));
+  output.warn([...lost.map((message) => ({ code: 'OLD_RULE_LOST', message })), ...left.map((message) => ({ code: 'OLD_CONNECTOR_LEFT', message }))]);
   output.line('To stop the old connector this would be done, in this order:');
   for (const step of steps) output.line(step.kind === 'run' ? `  as ${step.by}: ${step.argv.join(' ')}` : `  end process ${String(step.pid)}`);
 }
 
 export function printStillThere({ output }: CommandContext, { services, processes }: TunnelReport): void {
   if (services.length === 0 && processes.length === 0) return;
-  output.line('The old connector serves on beside ours, and is left alone. When you have seen that all is well:  cloudflared-supervisor import --retire-old');
+  if (processes.length > 0 || services.some(({ running }) => running)) output.line('The old connector serves on beside ours, and is left alone. When you have seen that all is well:  cloudflared-supervisor import --retire-old');
+  else if (services.some(({ enabledBy }) => enabledBy.length > 0)) output.line('The old service does not run now, and would start at boot. To keep it from that:  cloudflared-supervisor import --retire-old');
+}
+
+/** How it ended, and what brings the old connector back. */
+export function printRetired({ output }: CommandContext, undo: readonly string[], isBack: boolean): void {
+  if (undo.length === 0) output.line('There is no old connector to stop.');
+  else if (isBack) output.line('The old connector was stopped, and runs again: whoever keeps it has to be told. What was done is undone by:');
+  else output.line(`${output.paint('green', 'done')} the old connector is stopped and will not come back; nothing of it is deleted. To undo that:`);
+  for (const command of undo) output.line(`  ${command}`);
 }

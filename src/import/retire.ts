@@ -44,6 +44,12 @@ export function planRetirement(report: TunnelReport, readLink: (path: string) =>
   };
 }
 
+/** What the old connector alone serves: rules that were not taken over, of names for which there is no rule here. */
+export function describeLost({ refused, skipped }: Pick<TunnelReport, 'refused' | 'skipped'>, ours: readonly { readonly hostname: string }[]): readonly string[] {
+  return [...refused, ...skipped].filter(({ hostname }) => !ours.some((rule) => rule.hostname === hostname))
+    .map(({ number, hostname, path, service }) => `Rule #${number} (${hostname === '' ? 'every other name' : hostname}${path === '' ? '' : ` ${path}`} → ${service}) was not taken over, and nobody serves it without the old connector.`);
+}
+
 const terminate = ({ pid, startTime, uid, commandLine }: ProcessReport): RetireStep => ({ kind: 'terminate', pid, startTime, uid, undo: [commandLine] });
 
 interface Place {

@@ -8,11 +8,11 @@ import { carryOutRetirement } from '../../import/carry-out-retirement.js';
 import { decide } from '../../import/decide/decide.js';
 import { findRestarted } from '../../import/find-restarted.js';
 import type { Candidate, TunnelReport } from '../../import/report.js';
-import { planRetirement, type Retirement } from '../../import/retire.js';
+import { describeLost, planRetirement, type Retirement } from '../../import/retire.js';
 import { surveyMachine } from '../../import/survey/survey.js';
 import { runForUser } from '../../service/carry-out.js';
 import type { CommandContext, RunCommand } from '../command.js';
-import { printImported, printPlan, printReport, printStillThere } from '../import-printer.js';
+import { printImported, printPlan, printReport, printRetired, printStillThere } from '../import-printer.js';
 import { whoServes } from '../start-daemon.js';
 
 export const run: RunCommand = async (context) => {
@@ -25,12 +25,12 @@ export const run: RunCommand = async (context) => {
   const candidate = chooseCandidate(decision, options.text('tunnel'));
   if (options.flag('dry-run')) {
     if (options.flag('apply')) refuseUnready(candidate);
-    if (options.flag('retire-old')) printPlan(context, planFor(candidate.report));
+    if (options.flag('retire-old')) printPlan(context, planFor(candidate.report), await findLost(context, candidate.report));
     return 0;
   }
   if (options.flag('apply')) await takeOver(context, candidate);
-  if (options.flag('retire-old')) await retireOld(context, candidate.report);
-  else printStillThere(context, candidate.report);
+  if (options.flag('retire-old')) return await retireOld(context, candidate.report);
+  printStillThere(context, candidate.report);
   return 0;
 };
 
@@ -69,10 +69,11 @@ function explain(thrown: unknown): SupervisorError {
 }
 
 /** Only while ours serves this very tunnel. */
-async function retireOld(context: CommandContext, report: TunnelReport): Promise<void> {
+async function retireOld(context: CommandContext, report: TunnelReport): Promise<number> {
   const { output, environment, signal } = context;
   await needReady(context, report);
   const plan = planFor(report);
+  const lost = await findLost(context, report);
   output.progress('Stopping the old connector; requests in flight finish …');
   const identity = context.identity();
   const { ended, draining } = await carryOutRetirement(plan, {
@@ -87,16 +88,20 @@ async function retireOld(context: CommandContext, report: TunnelReport): Promise
   const restarted = findRestarted(plan.processes);
   const undo = plan.steps.flatMap((step) => step.undo);
   const warnings = [
+    ...lost.map((message) => ({ code: 'OLD_RULE_LOST', message })),
     ...plan.left.map((message) => ({ code: 'OLD_CONNECTOR_LEFT', message })),
     ...draining.map((pid) => ({ code: 'OLD_CONNECTOR_DRAINING', message: `Process ${String(pid)} was told to stop, and has not ended yet.` })),
     ...restarted.map((pid) => ({ code: 'OLD_CONNECTOR_RESTARTED', message: `Somebody started the old connector again, as process ${String(pid)}: stop whoever keeps it.` })),
   ];
   output.value({ retired: { steps: plan.steps.map(({ undo: _later, ...step }) => step), ended, draining, restarted, undo, warnings } });
   output.warn(warnings);
-  if (plan.steps.length === 0) output.line('There is no old connector to stop.');
-  else output.line(`${output.paint('green', 'done')} the old connector is stopped and will not come back; nothing of it is deleted. To undo that:`);
-  for (const command of undo) output.line(`  ${command}`);
+  printRetired(context, undo, restarted.length > 0);
+  return restarted.length > 0 ? 1 : 0;
 }
+
+/** The rules of a machine without a daemon are those that would be taken over. */
+const findLost = async (context: CommandContext, report: TunnelReport): Promise<readonly string[]> =>
+  describeLost(report, (await whoServes(await context.client(), context.signal))?.rules ?? report.rules.map(({ rule }) => rule));
 
 const planFor = (report: TunnelReport): Retirement => planRetirement(report, readLink, findProgram, process.geteuid?.() === 0 ? '' : 'sudo ');
 

@@ -33,7 +33,7 @@ export async function decide(findings: readonly Finding[], choices: ImportChoice
     report: {
       tunnels: candidates.map(({ report }) => report),
       quickTunnels: findings.filter(({ quickTunnel }) => quickTunnel).flatMap((finding) => reportProcess(finding) ?? []),
-      unknown: groups.unknown.map(({ origin, unreadable }) => ({ what: origin.kind === 'process' ? `process ${origin.pid} (${origin.commandLine})` : origin.file, unreadable })),
+      unknown: groups.unknown.map(({ origin, unreadable }) => ({ what: origin.kind === 'process' ? `process ${origin.pid} (${origin.commandLine})` : origin.file, unreadable: dedupe(unreadable) })),
     },
   };
 }
@@ -148,4 +148,4 @@ function showRemoteRules({ live }: Finding): TunnelReport['remoteRules'] {
   });
 }
 
-const dedupe = (list: readonly TunnelReport['unreadable'][number][]): TunnelReport['unreadable'] => list.filter(({ path }, index) => list.findIndex((other) => other.path === path) === index);
+const dedupe = (list: readonly TunnelReport['unreadable'][number][]): TunnelReport['unreadable'] => list.filter(({ path, message }, index) => list.findIndex((other) => other.path === path || other.message === message) === index);

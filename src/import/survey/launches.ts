@@ -37,10 +37,10 @@ export async function findProcessLaunches(processes: readonly SurveyProcess[], s
   return Promise.all(programs.map(async ({ entry, invocation }): Promise<Launch> => {
     const authority: Authority = entry.uid === 0 ? 'root' : 'user';
     const owner = homes.home(entry.uid);
-    const service = findService(services, entry, files);
+    const parent = processes.find(({ pid }) => pid === entry.ppid);
+    const service = findService(services, entry, parent, files);
     const environ = await files.read(`/proc/${entry.pid}/environ`, authority);
     const environment = environ.kind === 'read' ? readEnvironment(environ.text) : (service?.text.environment ?? {});
-    const parent = processes.find(({ pid }) => pid === entry.ppid);
     const origin: ProcessOrigin = {
       kind: 'process', pid: entry.pid, startTime: entry.startTime, uid: entry.uid,
       user: owner?.name ?? String(entry.uid),
@@ -60,11 +60,11 @@ export async function findProcessLaunches(processes: readonly SurveyProcess[], s
   }));
 }
 
-/** A template is what its instances are, where some run. */
+/** A template is what its instances are, where some run; a script that does not say what it runs is what its process is. */
 export function findServiceLaunches(services: readonly FoundService[], running: readonly Launch[], user: { readonly home: string | undefined }, homes: Homes): readonly Launch[] {
   const instances = new Set(running.flatMap(({ origin }) => (origin.kind === 'process' && origin.service !== undefined ? [origin.service.file] : [])));
   return services.flatMap(({ origin, authority, text, unreadable }): readonly Launch[] => {
-    if (origin.name.includes('@.') && instances.has(origin.file)) return [];
+    if ((origin.name.includes('@.') || text.words === undefined) && instances.has(origin.file)) return [];
     const invocation = text.words === undefined ? undefined : parseInvocation(text.words);
     if (text.words !== undefined && (invocation === undefined || OF_A_SUPERVISOR.test(invocation.flags.get('config') ?? ''))) return [];
     const home = text.environment['HOME'] ?? (origin.init === 'systemd-user' ? user.home : homes.home(text.user ?? 'root')?.home);
@@ -76,12 +76,16 @@ export function findServiceLaunches(services: readonly FoundService[], running: 
 }
 
 /** The service that keeps the process. One of a template has a name of its own. */
-function findService(services: readonly FoundService[], process: SurveyProcess, files: SurveyFiles): FoundService | undefined {
-  const service = services.find((candidate) => runsAs(candidate, process));
+function findService(services: readonly FoundService[], process: SurveyProcess, parent: SurveyProcess | undefined, files: SurveyFiles): FoundService | undefined {
+  const service = services.find((candidate) => isKeptBy(candidate, parent)) ?? services.find((candidate) => runsAs(candidate, process));
   const unit = unitOf(process.cgroup);
   if (service === undefined || unit === undefined || !service.origin.name.includes('@.')) return service;
   return { ...service, origin: { ...service.origin, name: unit, enabledBy: findWants(files, unit) } };
 }
+
+/** OpenRC's supervisor has the name of the script among its words, and starts again whatever somebody else ends. */
+const isKeptBy = ({ origin }: FoundService, parent: SurveyProcess | undefined): boolean =>
+  origin.init === 'openrc' && basename(parent?.argv[0] ?? '') === 'supervise-daemon' && parent?.argv[1] === origin.name;
 
 /** By the unit that the kernel says it is in; else it has the very words of the script. */
 function runsAs({ origin, text }: FoundService, { cgroup, argv }: SurveyProcess): boolean {

@@ -83,10 +83,12 @@ interface Asker {
 }
 
 function toReading(path: string, { authority, user, isForOthers }: Asker, result: BoundedReading | SupervisorError): FileReading {
-  if (result instanceof Error) return { kind: 'refused', why: { path, code: result.code, message: result.message, hint: result.hint } };
+  // Which process it is changes, so allowing the one command would not help.
+  const asRoot = `Run this command as root: by sudo it is for ${user.name} all the same, else with --user ${user.name}.`;
+  if (result instanceof Error) return { kind: 'refused', why: { path, code: result.code, message: result.message, hint: result.code.startsWith('PRIVILEGE_') ? asRoot : result.hint } };
   if (result.kind === 'read') return { kind: 'read', text: result.text, isOthers: isForOthers && result.ownerUid !== 0 };
   if (result.kind === 'absent') return { kind: 'absent' };
   if (result.kind === 'unusable') return { kind: 'refused', why: { path, code: 'STORAGE_FAILED', message: `${path} cannot be used: ${result.problem}`, hint: 'Look at the file.' } };
-  const hint = authority === 'user' ? 'It is named by something that is not root\'s, so root is not asked for it: give the service user the right to read it, or run this as its owner.' : 'Run this as root.';
+  const hint = authority === 'user' ? 'It is named by something that is not root\'s, so root is not asked for it: give the service user the right to read it, or run this as its owner.' : asRoot;
   return { kind: 'refused', why: { path, code: 'STORAGE_FORBIDDEN', message: `${path} cannot be read by ${user.name}`, hint } };
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { carryOutRetirement } from '../../../src/import/carry-out-retirement.js';
 import type { ProcessReport, ServiceReport, TunnelReport } from '../../../src/import/report.js';
-import { planRetirement } from '../../../src/import/retire.js';
+import { describeLost, planRetirement } from '../../../src/import/retire.js';
 import { readProcess } from '../../../src/host/process-table.js';
 
 const service = (more: Partial<ServiceReport>): ServiceReport => ({ init: 'systemd', name: 'cloudflared.service', file: '/etc/systemd/system/cloudflared.service', enabledBy: ['/x.wants/cloudflared.service'], companions: [], running: true, ...more });
@@ -79,4 +79,12 @@ describe('an old process', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
   });
+});
+
+test('what nobody serves without the old connector is said, and what is published here under the same name is not', () => {
+  const rule = (number: number, hostname: string, path = '') => ({ number, hostname, path, service: 'http://localhost:1', reason: 'is left out as asked' });
+  expect(describeLost({ refused: [rule(2, 'api.example.com', '/api')], skipped: [rule(3, 'app.example.com'), rule(4, '')] }, [{ hostname: 'app.example.com' }])).toEqual([
+    expect.stringMatching(/^Rule #2 \(api\.example\.com \/api → /) as string,
+    expect.stringMatching(/^Rule #4 \(every other name → /) as string,
+  ]);
 });

@@ -55,6 +55,16 @@ describe('what is found on a machine', () => {
     });
   });
 
+  test("what OpenRC's supervisor keeps is of its script, however that puts its command together", async () => {
+    const script = '#!/sbin/openrc-run\ncommand="/usr/bin/env"\ncommand_args="$(options) /usr/bin/cloudflared --config /etc/cloudflared/config.yml tunnel run"\nsupervisor=supervise-daemon\n';
+    const keeper = process(['supervise-daemon', 'cloudflared', '--start', '/usr/bin/env', '--', '/usr/bin/cloudflared', 'tunnel', 'run'], { pid: 4_200_000 });
+    const program = process(UNIT_WORDS, { ppid: keeper.pid });
+    expect(await importReport({ ...INSTALLED, '/etc/systemd/system/cloudflared.service': '', '/etc/init.d/cloudflared': script, '/etc/runlevels/default/cloudflared': { link: '/etc/init.d/cloudflared' } }, [keeper, program])).toMatchObject({
+      tunnels: [{ verdict: 'ready', services: [{ init: 'openrc', name: 'cloudflared', running: true, enabledBy: ['default'] }], processes: [{ pid: program.pid, service: 'cloudflared' }] }],
+      unknown: [],
+    });
+  });
+
   test('SysV, with the links that start it', async () => {
     const script = '#!/bin/sh\nname=$(basename "$0")\ncmd="/usr/bin/cloudflared --pidfile /var/run/$name.pid --config /etc/cloudflared/config.yml tunnel run"\n';
     const running = process(['/usr/bin/cloudflared', '--pidfile', '/var/run/cloudflared.pid', '--config', '/etc/cloudflared/config.yml', 'tunnel', 'run']);
