@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -23,6 +23,7 @@ import { Logins } from './login/logins.js';
 import { createLoginPage } from './login/page.js';
 import { startProxy } from './login/proxy.js';
 import { answerUpdateCheck, UPDATE_HOST } from './login/update-service.js';
+import { makeScratchDirectory } from './scratch-directory.js';
 import type { TokenRights } from './world/api-tokens.js';
 import { lookUpHost } from './world/host-lookup.js';
 import { createWorld } from './world/world.js';
@@ -107,7 +108,7 @@ async function startParts(options: SandboxOptions, closers: (() => Promise<unkno
   const logins = new Logins({ world, faults: faults.login, now, pollHoldMs: options.pollHoldMs ?? DEFAULT_POLL_HOLD_MS });
   const authority = await createCertificateAuthority();
 
-  const directory = await mkdtemp(join(tmpdir(), 'cloudflared-supervisor-sandbox-'));
+  const directory = await makeScratchDirectory(tmpdir());
   closers.push(() => rm(directory, { recursive: true, force: true }));
   const caFile = join(directory, 'ca.pem');
   await writeFile(caFile, authority.pem);
