@@ -87,12 +87,15 @@ function judge(step: Step, { exitCode, signal, startError, stderr, timedOut }: P
   throw new SupervisorError('SERVICE_FAILED', `\`${describeStep(step)}\` ${how}: ${stderr.trim().split('\n').at(-1) ?? ''}`);
 }
 
+/** Whether the user's systemd runs from boot on, and without a session. */
+export const lingers = ({ name }: Pick<UserIds, 'name'>): boolean => existsSync(`/var/lib/systemd/linger/${name}`);
+
 /**
  * The user first: where polkit runs, it is theirs to decide. A unit that ends with the last session is better than none,
  * where there is a session.
  */
 async function enableLinger(argv: Argv, user: UserIds, timeoutMs: number): Promise<StepWarning | undefined> {
-  if (existsSync(`/var/lib/systemd/linger/${user.name}`)) return undefined;
+  if (lingers(user)) return undefined;
   if (process.geteuid?.() !== 0 && (await runForUser(user, argv, timeoutMs)).exitCode === 0) return undefined;
   try {
     await runPrivileged(argv, { timeoutMs });

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { UserIds } from '../host/as-user.js';
+import { basePaths } from '../host/base-paths.js';
 import { SYSTEM_PATH } from '../host/child-environment.js';
 import { listProcesses } from '../host/process-table.js';
 import { runProgram } from '../host/run-program.js';
@@ -21,14 +22,14 @@ const ASK_TIMEOUT_MS = 10_000;
 const START_TIMEOUT_MS = 60_000;
 
 /** For the machine; OpenRC as packaged so far knows no units of users. */
-export function openrcScript(user: UserIds, find: FindProgram = requireProgram): InitDriver {
+export function openrcScript(user: UserIds, baseDir: string, find: FindProgram = requireProgram): InitDriver {
   return {
     init: 'openrc',
     scope: 'system',
     unitFile: SCRIPT,
     respawnsAlways: true,
     hardenings: ['none'],
-    logCommand: 'cloudflared-supervisor logs',
+    logCommand: `tail -f ${quoteShellWord(basePaths(baseDir).daemonLog)}`,
     install: async (spec, hardening): Promise<readonly Step[]> => [
       { kind: 'make-directories', directories: [spec.baseDir, spec.stateDir], by: 'user' },
       { kind: 'write-file', path: ENVIRONMENT, mode: 0o600, content: environmentOf(spec), by: 'root' },
@@ -59,18 +60,18 @@ export function openrcScript(user: UserIds, find: FindProgram = requireProgram):
   }
 
   async function fillScript(spec: ServiceSpec, hardening: string): Promise<string> {
-    const { node, program, runArguments, placeArguments, baseDir, stateDir } = spec;
+    const { node, program, runArguments, placeArguments, stateDir } = spec;
     const words = (...parts: readonly string[]): string => parts.map(quoteShellWord).join(' ');
     const evaluated = new WordsToEvaluate();
     const values = {
-      marker: printMarker({ user: user.name, baseDir, scope: 'system', hardening }),
+      marker: printMarker({ user: user.name, baseDir: spec.baseDir, scope: 'system', hardening }),
       name: quoteShellWord(user.name),
       environmentFile: quoteShellWord(ENVIRONMENT),
       command: evaluated.refer([find('env')]),
       arguments: evaluated.refer([`PATH=${spec.environment['PATH'] ?? SYSTEM_PATH}`, node, program, 'run', ...runArguments]),
       log: evaluated.refer([spec.logFile]),
       logFile: quoteShellWord(spec.logFile),
-      directories: words(baseDir, stateDir),
+      directories: words(spec.baseDir, stateDir),
       sweep: words(node, program, 'service', 'sweep', ...placeArguments),
       stopTimeoutSeconds: String(stopTimeoutSeconds(spec)),
     };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { UserIds } from '../host/as-user.js';
 import { SYSTEM_PATH } from '../host/child-environment.js';
 import { runProgram, type Argv } from '../host/run-program.js';
-import { managerSocket, runForUser } from './carry-out.js';
+import { lingers, managerSocket, runForUser } from './carry-out.js';
 import type { InitDriver, UnitState } from './driver.js';
 import { fillTemplate } from './fill-template.js';
 import { requireProgram, type FindProgram } from './require-program.js';
@@ -90,8 +90,10 @@ function createDriver({ find, scope, user, unitFile, environmentFile, template, 
     readState: async () => {
       const argv = systemctl('show', '--property=LoadState,ActiveState,SubState,UnitFileState,MainPID,Result,ExecMainStatus', UNIT);
       const options = { env: { PATH: SYSTEM_PATH, LANG: 'C' }, timeoutMs: ASK_TIMEOUT_MS };
-      const { stdout } = scope === 'user' ? await runForUser(user, argv, ASK_TIMEOUT_MS) : await runProgram(argv, options);
-      return parseState(stdout);
+      if (scope === 'system') return parseState((await runProgram(argv, options)).stdout);
+      const state = parseState((await runForUser(user, argv, ASK_TIMEOUT_MS)).stdout);
+      // Without lingering it is started by the first session of the user, whatever is enabled.
+      return { ...state, enabled: state.enabled && lingers(user) };
     },
   };
 }

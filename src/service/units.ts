@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { SupervisorError } from '../core/errors.js';
 import type { UserIds } from '../host/as-user.js';
 import { detectInitSystem, type InitSystem } from '../host/init-system.js';
@@ -20,9 +21,12 @@ export interface InstalledUnit {
   readonly marker: UnitMarker;
 }
 
+/** cron's PATH seldom has Node. */
+const UP = `${process.execPath} ${fileURLToPath(new URL('../cli/main.js', import.meta.url))} up`;
+
 const NO_INIT = `Without one:
   - \`cloudflared-supervisor up\` starts the daemon in the background, and does nothing where it serves already;
-  - a line of cron keeps it up: \`* * * * * cloudflared-supervisor up\`, and \`@reboot cloudflared-supervisor up\`;
+  - two lines of \`crontab -e\` keep it up: \`@reboot ${UP}\` and \`* * * * * ${UP}\`;
   - \`cloudflared-supervisor run\` serves in the foreground, for any other supervisor of processes;
   - in a container, init-scripts/container-entrypoint.sh of this package is the entry point.`;
 
@@ -70,7 +74,7 @@ export function refuseForeignUnit({ unitFile }: InitDriver, owner: UnitOwner): v
 
 function driversOf(init: InitSystem, { user, baseDir }: UnitOwner): readonly InitDriver[] {
   if (init === 'systemd') return [systemUnit(user), userUnit(user, baseDir)];
-  return init === 'openrc' ? [openrcScript(user)] : [];
+  return init === 'openrc' ? [openrcScript(user, baseDir)] : [];
 }
 
 const isFor = (marker: UnitMarker, { user, baseDir }: UnitOwner): boolean => marker.user === user.name && marker.baseDir === baseDir;

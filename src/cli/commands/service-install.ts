@@ -20,7 +20,7 @@ export const run: RunCommand = async (context) => {
   });
   output.value({ installed: true, init: driver.init, scope: driver.scope, unit: driver.unitFile, user: spec.user.name, hardening, serving: serving ?? null, warnings });
   output.warn(warnings);
-  output.line(`${driver.unitFile} is installed and runs for ${spec.user.name}${serving === undefined ? '' : ` (pid ${String(serving.pid)})`}; it starts at boot.`);
+  output.line(`${driver.unitFile} is installed and runs for ${spec.user.name}${serving === undefined ? '' : ` (pid ${String(serving.pid)})`}; it ${(await driver.readState()).enabled ? 'starts' : 'does not start'} at boot.`);
   output.line(`Its log: ${driver.logCommand}`);
   return 0;
 };

@@ -9,6 +9,6 @@ export const run: RunCommand = async (context) => {
   const { driver } = requireUnit(await readOwner(context), readScope(context));
   context.output.progress('Waiting for requests in flight …');
   if (context.options.flag('dry-run')) printSteps(context, driver.stop(spec));
-  else printDriven(context, await stopService(driver, spec, await createDaemonPort(context)), 'The service has stopped; it starts again at boot.');
+  else printDriven(context, await stopService(driver, spec, await createDaemonPort(context)), `The service has stopped; it ${(await driver.readState()).enabled ? 'starts again' : 'does not start'} at boot.`);
   return 0;
 };

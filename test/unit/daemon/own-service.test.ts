@@ -12,7 +12,7 @@ test('a unit of ours for this user and base directory keeps it', async () => {
   const asked: UnitOwner[] = [];
   const find = (owner: UnitOwner): InstalledUnit => {
     asked.push(owner);
-    return { driver: openrcScript(identity), marker: { user: 'svc', baseDir: '/home/svc/base', scope: 'system', hardening: '' } };
+    return { driver: openrcScript(identity, '/home/svc/base'), marker: { user: 'svc', baseDir: '/home/svc/base', scope: 'system', hardening: '' } };
   };
   expect(await isKeptByService(context(), { find })).toBe(true);
   expect(asked).toEqual([{ user: identity, baseDir: '/home/svc/base' }]);

@@ -67,19 +67,35 @@ test('a unit says what is run, and what is swept, in absolute paths', async () =
 });
 
 test('what may be a secret is in a file for the eyes of its owner', async () => {
-  for (const driver of [systemUnit(user, find), userUnit(user, BASE, find), openrcScript(user, find)]) {
+  for (const driver of [systemUnit(user, find), userUnit(user, BASE, find), openrcScript(user, BASE, find)]) {
     const files = [...written(await driver.install(spec, driver.hardenings[0] ?? ''))];
     expect(files.filter(([, { content }]) => content.includes('pass@proxy')).map(([, { mode }]) => mode)).toEqual([0o600]);
   }
 });
 
 test('the script of OpenRC is one, and knows whose it is', async () => {
-  const files = written(await openrcScript(user, find).install(spec, 'none'));
+  const files = written(await openrcScript(user, BASE, find).install(spec, 'none'));
   const script = files.get('/etc/init.d/cloudflared-supervisor')?.content ?? '';
   expect(spawnSync('/bin/sh', ['-n'], { input: script, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
   expect(parseMarker(script)).toMatchObject({ user: 'svc', baseDir: BASE });
   const argv = spawnSync('/bin/sh', ['-c', `${script}\neval printf '%s,' $command $command_args`], { encoding: 'utf8' }).stdout.split(',').slice(0, -1).join(',');
   expect(argv).toBe(['/usr/bin/env', 'PATH=/usr/bin:/bin', spec.node, spec.program, 'run', ...spec.runArguments].join(','));
+});
+
+test("OpenRC keeps no log, so the daemon's own is shown", () => {
+  expect(openrcScript(user, BASE, find).logCommand).toBe(`tail -f '${BASE}/log/daemon.log'`);
+});
+
+test("a user's own unit starts at boot only where their systemd does", async () => {
+  const systemctl = join(tempDirectory(), 'systemctl');
+  writeFileSync(systemctl, '#!/bin/sh\necho UnitFileState=enabled\n', { mode: 0o755 });
+  const nobody = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0, name: 'no-such-user', home: '/nonexistent' };
+  expect(await userUnit(nobody, BASE, () => systemctl).readState()).toMatchObject({ enabled: false });
+  expect(await systemUnit(nobody, () => systemctl).readState()).toMatchObject({ enabled: true });
+});
+
+test('where no init system runs, the lines for cron need no PATH', () => {
+  expect(() => chooseDriver({ user, baseDir: BASE }, 'system', 'none')).toThrow(expect.objectContaining({ hint: expect.stringMatching(/`\* \* \* \* \* \/\S+ \/\S+\/cli\/main\.js up`/) as string }));
 });
 
 test('before force is used there is time for a change, the grace period, and forcing a connector', () => {
