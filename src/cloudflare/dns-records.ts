@@ -2,9 +2,10 @@ import { toIso, type Clock } from '../core/clock.js';
 import { withDeadline } from '../core/deadline.js';
 import type { DnsChange, DnsPlan, LedgerEntry, Warning } from '../core/dns.js';
 import type { Emit } from '../core/events.js';
+import { tunnelTarget } from '../core/tunnel.js';
 import { isForbidden } from './cloudflare-error.js';
 import { namesToObserve, planDns, type DnsWanted, type Observed } from './dns-plan.js';
-import { checkDrift, type DriftReport } from './drift.js';
+import { checkDrift, removeOwed, type DriftReport } from './drift.js';
 import { createMutex } from './mutex.js';
 import { createObservations, observeNames } from './observations.js';
 import type { DnsLedger, OpenZone } from './ports.js';
@@ -42,6 +43,8 @@ export interface CloudflareDnsRecords {
   stateOf(hostname: string): string;
   /** One listing of this zone: repairs what is ours, reports what is not, removes what is owed, in every zone. */
   checkDrift(zoneId: string, signal: AbortSignal): Promise<DriftReport>;
+  /** What is owed of other tunnels than this one, which were ours alone: for a machine that looks after no records now. */
+  removeOwedElsewhere(tunnelId: string | undefined, signal: AbortSignal): Promise<readonly Warning[]>;
 }
 
 export function createDnsRecords({ ledger, openZone, emit, clock, budget }: DnsRecordsOptions): CloudflareDnsRecords {
@@ -77,6 +80,7 @@ export function createDnsRecords({ ledger, openZone, emit, clock, budget }: DnsR
     owe: (change) => exclusively(() => oweRemoval(context, change)),
     stateOf: (hostname) => describeState(ledger.get(hostname)),
     checkDrift: (zoneId, signal) => checkDrift({ ...context, exclusively, reported }, zoneId, signal),
+    removeOwedElsewhere: (tunnelId, signal) => removeOwed({ ...context, exclusively, reported }, signal, tunnelId === undefined ? undefined : tunnelTarget(tunnelId)),
   };
 }
 

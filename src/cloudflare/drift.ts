@@ -96,10 +96,10 @@ async function repair(context: DriftContext, access: ZoneAccess, entry: LedgerEn
   }
 }
 
-/** Those that cannot be removed now stay owed; that was said when they became so. */
-async function removeOwed(context: DriftContext, signal: AbortSignal): Promise<readonly Warning[]> {
+/** Those that cannot be removed now stay owed; that was said when they became so. `except`: what leads there stays. */
+export async function removeOwed(context: DriftContext, signal: AbortSignal, except?: string): Promise<readonly Warning[]> {
   const warnings: Warning[] = [];
-  for (const { hostname } of context.ledger.list().filter((entry) => entry.removalOwed)) {
+  for (const { hostname } of context.ledger.list().filter((entry) => entry.removalOwed && entry.content !== except)) {
     if (signal.aborted) break;
     await context.exclusively(async () => {
       const entry = context.ledger.get(hostname);

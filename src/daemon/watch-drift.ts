@@ -7,7 +7,7 @@ import type { Logger } from '../host/logging.js';
 import { NO_ZONE } from '../setup/no-zone.js';
 
 export interface DriftParts {
-  readonly dns: Pick<CloudflareDnsRecords, 'checkDrift'>;
+  readonly dns: Pick<CloudflareDnsRecords, 'checkDrift' | 'removeOwedElsewhere'>;
   readonly tunnel: () => TunnelIdentity | undefined;
   /** After owed removals are done: certificates of zones we left may not be needed any more. */
   readonly onChecked: () => Promise<void>;
@@ -30,11 +30,14 @@ export async function watchDrift(parts: DriftParts, signal: AbortSignal): Promis
 
 async function checkOnce({ dns, tunnel, onChecked, clock, logger }: DriftParts, signal: AbortSignal): Promise<void> {
   const identity = tunnel();
-  // A machine that joined looks after nobody's records, and one without a certificate cannot.
-  if (identity === undefined || identity.joined || identity.zoneId === NO_ZONE) return;
   try {
-    const report = await withDeadline(clock, CHECK_TIMEOUT_MS, signal, (limited) => dns.checkDrift(identity.zoneId, limited));
-    logger.debug({ drifted: report.drifted.length, owed: report.owed.length, readable: report.readable }, 'DNS records were checked');
+    await withDeadline(clock, CHECK_TIMEOUT_MS, signal, async (limited) => {
+      // A machine that joined looks after nobody's records, and one without a certificate cannot; what it owes of a tunnel before is its own.
+      if (identity === undefined || identity.joined || identity.zoneId === NO_ZONE) return await dns.removeOwedElsewhere(identity?.id, limited);
+      const report = await dns.checkDrift(identity.zoneId, limited);
+      logger.debug({ drifted: report.drifted.length, owed: report.owed.length, readable: report.readable }, 'DNS records were checked');
+      return report.warnings;
+    });
     await onChecked();
   } catch (error) {
     if (!signal.aborted) logger.warn({ error: toSupervisorError(error).toBody() }, 'DNS records could not be checked');

@@ -126,6 +126,16 @@ describe('owed removals', () => {
     expect(harness.at(APP)).toHaveLength(1);
   });
 
+  test('of a tunnel before are done by a machine that joined another, and none of the one it joined', async () => {
+    const change = only((await harness.plan(NAMES)).withdraw);
+    await harness.dns.owe(change);
+    await harness.dns.removeOwedElsewhere(harness.tunnelId, never);
+    expect(harness.requests()).toEqual([]);
+    expect(harness.at(APP)).toHaveLength(1);
+    await harness.dns.removeOwedElsewhere('11111111-2222-3333-4444-555555555555', never);
+    expect([harness.at(APP), harness.ledger.get(APP)]).toEqual([[], undefined]);
+  });
+
   test('leave alone what somebody made of the record', async () => {
     const change = only((await harness.plan(NAMES)).withdraw);
     await harness.dns.owe(change);
