@@ -1,12 +1,12 @@
 import { open, readdir, type FileHandle } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { systemClock, type Clock } from '../core/clock.js';
 import { SupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
 import { removeDurably, syncDirectory, toStorageError } from '../host/atomic-file.js';
 import type { BasePaths } from '../host/base-paths.js';
 import { isNoFile, readRegularFile } from '../host/regular-file.js';
-import type { JournalRecord, JournalStore, OpenJournal } from '../transaction/ports.js';
+import type { JournalRecord, JournalStore, OpenJournal, Outlives } from '../transaction/ports.js';
 import { entryLines, headerLine, parseJournal, type ParsedJournal } from './journal-lines.js';
 import { setAside } from './set-aside.js';
 
@@ -14,7 +14,7 @@ const SUFFIX = '.jsonl';
 
 /**
  * One file of JSON lines for each change under way: `journal/<change>.jsonl`, the first line its header. Every line is
- * on disk when the call resolves; a change that is over has no file.
+ * in the file when the call resolves, and on disk where it asks for that; a change that is over has no file.
  */
 export function createJournalStore(paths: BasePaths, emit: Emit, clock: Clock = systemClock): JournalStore {
   const refuseNewer = (path: string): never => {
@@ -38,11 +38,9 @@ export function createJournalStore(paths: BasePaths, emit: Emit, clock: Clock = 
   return {
     open: async (header) => {
       const path = paths.journal(header.change);
-      const handle = await openFile(path, 'wx');
-      const journal = openJournal(path, handle, 0);
+      const journal = openJournal(path, await openFile(path, 'wx'), 0);
       try {
-        await journal.write(headerLine(header));
-        await syncDirectory(paths.journalDir);
+        await journal.write(headerLine(header), 'process');
         return journal;
       } catch (error) {
         await journal.close().catch(ignore);
@@ -69,27 +67,33 @@ export function createJournalStore(paths: BasePaths, emit: Emit, clock: Clock = 
 }
 
 interface WritableJournal extends OpenJournal {
-  write(line: string): Promise<void>;
+  write(line: string, outlives: Outlives): Promise<void>;
 }
 
 /** `length` is how far the file is good: each line is written there, over what a failed or torn one may have left. */
 function openJournal(path: string, handle: FileHandle, length: number): WritableJournal {
   let good = length;
+  /** A new file's name is on disk with its first lines, and not before. */
+  let isNamed = length > 0;
   let last: Promise<unknown> = Promise.resolve();
 
-  const writeNow = async (line: string): Promise<void> => {
+  const sync = async (): Promise<void> => {
+    await Promise.all([handle.datasync(), isNamed ? undefined : syncDirectory(dirname(path))]);
+    isNamed = true;
+  };
+  const writeNow = async (line: string, outlives: Outlives): Promise<void> => {
     const bytes = Buffer.from(line);
     try {
       await handle.truncate(good);
       for (let done = 0; done < bytes.length;) done += (await handle.write(bytes, done, bytes.length - done, good + done)).bytesWritten;
-      await handle.datasync();
+      if (outlives === 'machine') await sync();
       good += bytes.length;
     } catch (error) {
       throw toStorageError(error, path);
     }
   };
-  const write = async (line: string): Promise<void> => {
-    const turn = last.then(async () => writeNow(line), async () => writeNow(line));
+  const write = async (line: string, outlives: Outlives): Promise<void> => {
+    const turn = last.then(async () => writeNow(line, outlives), async () => writeNow(line, outlives));
     last = turn;
     return turn;
   };
@@ -101,7 +105,7 @@ function openJournal(path: string, handle: FileHandle, length: number): Writable
 
   return {
     write,
-    append: async (entries) => write(entryLines(entries)),
+    append: async (entries, outlives) => write(entryLines(entries), outlives),
     close: async () => {
       await release();
       await removeDurably(path);

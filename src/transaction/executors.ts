@@ -6,7 +6,10 @@ export interface Executor<S extends StepData> {
   run(step: S, signal: AbortSignal): Promise<unknown>;
   /** Takes the step back. Idempotent; also called for a step that had begun and is not known to be done. */
   undo(step: S, signal: AbortSignal): Promise<void>;
-  /** It is about processes, which do not outlive what it was done in: who finishes the change later does it again, unless it is committed. */
+  /**
+   * It is about processes, which do not outlive what it was done in: who finishes the change later does it again, unless
+   * it is committed. Where the power fails nothing is left of it, so that its beginning need not outlive the machine.
+   */
   readonly volatile?: true;
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { toSupervisorError, type SupervisorError } from '../core/errors.js';
 import { executorOf, type Executors } from './executors.js';
-import type { Gate, JournalEntry, OpenJournal, StepData } from './ports.js';
+import type { Gate, JournalEntry, OpenJournal, Outlives, StepData } from './ports.js';
 import { applyEntry, isCommitted, mustFinish, type Progress } from './progress.js';
 
 /** Other steps from here on, because the world moved; `commit` is an index of the whole list. */
@@ -40,10 +40,10 @@ export async function goForward<S extends StepData>(progress: Progress<S>, journ
   const signal = options.interrupt ?? new AbortController().signal;
   /** A step that is done is journalled together with the next one's beginning: one fsync for both. */
   let unwritten: JournalEntry[] = [];
-  const write = async (entry: JournalEntry): Promise<void> => {
+  const write = async (entry: JournalEntry, outlives: Outlives): Promise<void> => {
     const entries = [...unwritten, entry];
     unwritten = [];
-    await journal.append(entries).catch((error: unknown) => {
+    await journal.append(entries, outlives).catch((error: unknown) => {
       if (!isCommitted(progress)) throw error;
       failures.push(toSupervisorError(error)); // a full disk does not keep the old connector from being retired
     });
@@ -56,7 +56,7 @@ export async function goForward<S extends StepData>(progress: Progress<S>, journ
         const replan = await options.replan?.({ index, progress });
         if (replan !== undefined) {
           const entry: JournalEntry = { phase: 'replanned', from: index, ...replan };
-          await write(entry);
+          await write(entry, 'machine');
           applyEntry(progress, entry);
         }
       }
@@ -68,10 +68,11 @@ export async function goForward<S extends StepData>(progress: Progress<S>, journ
       await options.gate?.({ ...boundary, phase: 'before' });
       if (signal.aborted) return mustFinish(progress) ? { outcome: 'suspended' } : failed(signal.reason);
       if (index >= finishFrom && !mustFinish(progress)) options.onNoReturn?.();
-      await write({ step: index, phase: 'begun' });
+      const executor = executorOf(options.executors, step);
+      await write({ step: index, phase: 'begun' }, executor.volatile === true ? 'process' : 'machine');
       progress.states[index] = 'begun';
       options.onStep?.({ ...at, phase: 'begun' });
-      const result = await executorOf(options.executors, step).run(step, signal);
+      const result = await executor.run(step, signal);
       const done: JournalEntry = { step: index, phase: 'done', ...(result === undefined ? {} : { result }) };
       unwritten.push(done);
       applyEntry(progress, done);

@@ -36,9 +36,12 @@ export type JournalEntry =
   /** The world moved on: from this step on the list is this one, and the commit is at this index of the whole. */
   | { readonly phase: 'replanned'; readonly from: number; readonly steps: readonly StepData[]; readonly commit: number };
 
-/** An open journal: all entries of an append are on disk (one write, one fsync) when it resolves. */
+/** What an entry has to outlive: this process, or the machine's power too, which takes a wait for the disk. */
+export type Outlives = 'process' | 'machine';
+
+/** An open journal. An append for the machine takes along what was appended before it. */
 export interface OpenJournal {
-  append(entries: readonly JournalEntry[]): Promise<void>;
+  append(entries: readonly JournalEntry[], outlives: Outlives): Promise<void>;
   /** The change is over, one way or the other: its file goes. */
   close(): Promise<void>;
   /** The change is not over, and another process will go on with it: the file stays, the descriptor goes. */
@@ -51,6 +54,7 @@ export interface JournalRecord<S extends StepData = StepData> {
 }
 
 export interface JournalStore {
+  /** Its header outlives the machine from the first append on that does. */
   open<S extends StepData>(header: JournalHeader<S>): Promise<OpenJournal>;
   /** Changes that were not closed: what a killed process left, oldest first. A torn last line is ignored. */
   unfinished(): Promise<readonly JournalRecord[]>;

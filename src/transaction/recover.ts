@@ -23,7 +23,7 @@ export async function recoverChange<S extends StepData>(record: JournalRecord<S>
   const journal = await journals.reopen(record.header.change);
   let error = new SupervisorError('INTERRUPTED', 'The supervisor was ended before the change was complete');
   if (finish) {
-    await journal.append([{ phase: 'finishing', error: null }]);
+    await journal.append([{ phase: 'finishing', error: null }], 'machine');
     for (let attempt = 1; ; attempt += 1) {
       repeatVolatileSteps(progress, options);
       const forward = await goForward(progress, journal, options);

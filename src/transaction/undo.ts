@@ -47,5 +47,5 @@ const tooLong = (kind: string, reached: DeadlineReached): SupervisorError =>
 
 /** A full disk must not keep a change from being undone: what is not written is undone once more at the next start. */
 async function appendIfPossible(journal: OpenJournal, entry: JournalEntry): Promise<void> {
-  await journal.append([entry]).catch(() => undefined);
+  await journal.append([entry], 'machine').catch(() => undefined);
 }

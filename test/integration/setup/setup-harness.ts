@@ -151,7 +151,7 @@ function trackJournals(store: JournalStore): { readonly journals: JournalStore; 
   const open = new Set<OpenJournal>();
   const track = (journal: OpenJournal): OpenJournal => {
     const tracked: OpenJournal = {
-      append: (entries) => journal.append(entries),
+      append: (entries, outlives) => journal.append(entries, outlives),
       close: async () => {
         open.delete(journal);
         await journal.close();

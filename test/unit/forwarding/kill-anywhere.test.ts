@@ -5,8 +5,8 @@ import { restart, startSupervisor, TUNNEL, World } from './world.js';
 
 /**
  * A supervisor is killed at every call to the world that a change makes, before and after its effect, and at every
- * boundary between two steps; the next one starts with the connectors still running as orphans, or all gone. What is
- * published then is exactly the old or exactly the new, and nothing is left over.
+ * boundary between two steps; the next one starts with the connectors still running as orphans, or after a loss of power
+ * with what had reached the disk. What is published then is exactly the old or exactly the new, and nothing is left over.
  */
 
 const RULES = [
@@ -81,7 +81,7 @@ describe.each(SCENARIOS)('$name', (scenario) => {
     if (scenario.before !== undefined) expect(world.fewestServing).toBeGreaterThanOrEqual(scenario.mode === 'overlap' ? 1 : 0);
   });
 
-  test('killed at any call, it is exactly as before or exactly as after', async () => {
+  test('killed at any call, or without power, it is exactly as before or exactly as after', async () => {
     const before = snapshot(await prepare(scenario));
     const after = snapshot(await finished());
     const probe = await prepare(scenario);
@@ -92,22 +92,22 @@ describe.each(SCENARIOS)('$name', (scenario) => {
     const decisive = counting.calls.findIndex((name) => name.startsWith('dns.execute') || name === 'revisions.commit');
     expect(counting.calls[decisive - 1]).toBe('journal.append');
 
-    for (const orphans of ['alive', 'gone'] as const) {
+    for (const by of ['a signal', 'a loss of power'] as const) {
       for (let call = 0; call < total; call += 1) {
         for (const op of ['before', 'after'] as const) {
           const world = await prepare(scenario);
           const supervisor = startSupervisor(world, { mode: scenario.mode, killAt: { call, op } });
           void supervisor.writer.submit(scenario.request, optionsFor(world)).catch(() => 'it is dead');
           await supervisor.killed;
-          if (orphans === 'gone') world.processes.length = 0;
+          if (by === 'a loss of power') world.losePower();
           world.mostRunning = 0;
           await restart(world, { mode: scenario.mode });
 
-          const at = `killed ${op} ${supervisor.calls[call]}, orphans ${orphans}`;
+          const at = `killed by ${by} ${op} ${supervisor.calls[call]}`;
           const found = snapshot(world);
           const isFinished = call >= decisive || (call === decisive - 1 && op === 'after');
           expect(found, at).toEqual(isFinished ? after : before);
-          if (orphans === 'gone' && scenario.mode === 'restart') expect(world.mostRunning, `${at}: two at once`).toBeLessThanOrEqual(1);
+          if (by === 'a loss of power' && scenario.mode === 'restart') expect(world.mostRunning, `${at}: two at once`).toBeLessThanOrEqual(1);
           expect([...world.revisions.keys()].filter((revision) => revision > (world.committed ?? 0)), `${at}: revisions that nobody committed`).toEqual([]);
         }
       }

@@ -29,7 +29,8 @@ export class World {
   readonly revisions = new Map<number, { readonly revision: Revision; readonly yaml: string }>();
   committed: number | undefined;
   highest = 0;
-  readonly journals = new Map<string, { readonly header: JournalHeader; readonly entries: JournalEntry[] }>();
+  /** `synced` is how many entries outlive a loss of power; undefined where the file itself would not. */
+  readonly journals = new Map<string, { readonly header: JournalHeader; readonly entries: JournalEntry[]; synced: number | undefined }>();
   readonly processes: Process[] = [];
   /** Hostname to content, at Cloudflare. */
   readonly records = new Map<string, string>();
@@ -47,6 +48,15 @@ export class World {
 
   serving(): readonly Process[] {
     return this.processes.filter((process) => process.serving);
+  }
+
+  /** No process, and nothing that had not been waited for. */
+  losePower(): void {
+    this.processes.length = 0;
+    for (const [change, { entries, synced }] of this.journals) {
+      if (synced === undefined) this.journals.delete(change);
+      else entries.splice(synced);
+    }
   }
 
   noteServing(): void {
@@ -142,7 +152,13 @@ export function startSupervisor(world: World, options: SupervisorOptions = {}): 
     });
 
   const openJournal = (change: string): OpenJournal => ({
-    append: (entries) => act('journal.append', () => void world.journals.get(change)?.entries.push(...structuredClone([...entries]))),
+    append: (entries, outlives) =>
+      act('journal.append', () => {
+        const journal = world.journals.get(change);
+        if (journal === undefined) return;
+        journal.entries.push(...structuredClone([...entries]));
+        if (outlives === 'machine') journal.synced = journal.entries.length;
+      }),
     close: () => act('journal.close', () => void world.journals.delete(change)),
     release: () => act('journal.release', () => undefined),
   });
@@ -226,7 +242,7 @@ export function startSupervisor(world: World, options: SupervisorOptions = {}): 
     },
     journals: {
       open: (header) => act('journal.open', () => {
-        world.journals.set(header.change, { header: structuredClone(header), entries: [] });
+        world.journals.set(header.change, { header: structuredClone(header), entries: [], synced: undefined });
         return openJournal(header.change);
       }),
       unfinished: async () => structuredClone([...world.journals.values()]),

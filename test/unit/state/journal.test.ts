@@ -25,8 +25,8 @@ describe('a journal', () => {
     const paths = makeBase();
     const store = createJournalStore(paths, failOnEvent);
     const journal = await store.open(header('20260101-a'));
-    await journal.append(ENTRIES.slice(0, 2));
-    for (const entry of ENTRIES.slice(2)) await journal.append([entry]);
+    await journal.append(ENTRIES.slice(0, 2), 'machine');
+    for (const entry of ENTRIES.slice(2)) await journal.append([entry], 'machine');
     expect(await store.unfinished()).toEqual([{ header: header('20260101-a'), entries: ENTRIES }]);
     expect(statSync(paths.journal('20260101-a')).mode & 0o777).toBe(0o600);
     await journal.close();
@@ -38,7 +38,7 @@ describe('a journal', () => {
     const paths = makeBase();
     const journal = await createJournalStore(paths, failOnEvent).open(header('a'));
     await Promise.all(ENTRIES.map(async (entry) => {
-      await journal.append([entry]);
+      await journal.append([entry], 'machine');
       expect(readFileSync(paths.journal('a'), 'utf8')).toContain(`${JSON.stringify(entry)}\n`);
     }));
     await journal.release();
@@ -50,7 +50,7 @@ describe('a journal', () => {
     for (const change of ['20260102', '20260101']) await (await store.open(header(change))).release();
     expect((await store.unfinished()).map((record) => record.header.change)).toEqual(['20260101', '20260102']);
     const journal = await store.reopen('20260101');
-    await journal.append(ENTRIES.slice(0, 1));
+    await journal.append(ENTRIES.slice(0, 1), 'machine');
     expect((await store.unfinished())[0]?.entries).toEqual(ENTRIES.slice(0, 1));
     await journal.close();
     expect((await store.unfinished()).map((record) => record.header.change)).toEqual(['20260102']);
@@ -69,7 +69,7 @@ describe('a journal that was torn', () => {
     const paths = makeBase();
     const store = createJournalStore(paths, failOnEvent);
     const journal = await store.open(header('a'));
-    await journal.append(ENTRIES);
+    await journal.append(ENTRIES, 'machine');
     await journal.release();
     const whole = readFileSync(paths.journal('a'));
     const headerEnd = whole.indexOf(0x0a) + 1;
@@ -83,7 +83,7 @@ describe('a journal that was torn', () => {
       const lines = whole.subarray(headerEnd, length).toString('latin1').split('\n').length - 1;
       expect(records).toEqual([{ header: header('a'), entries: ENTRIES.slice(0, lines) }]);
       const again = await store.reopen('a');
-      await again.append(ENTRIES.slice(0, 1));
+      await again.append(ENTRIES.slice(0, 1), 'machine');
       await again.release();
       expect((await store.unfinished())[0]?.entries).toEqual([...ENTRIES.slice(0, lines), ...ENTRIES.slice(0, 1)]);
     }
@@ -93,7 +93,7 @@ describe('a journal that was torn', () => {
     const paths = makeBase();
     const store = createJournalStore(paths, failOnEvent);
     const journal = await store.open(header('a'));
-    await journal.append(ENTRIES.slice(0, 2));
+    await journal.append(ENTRIES.slice(0, 2), 'machine');
     await journal.release();
     const whole = readFileSync(paths.journal('a'), 'utf8');
     writeFileSync(paths.journal('a'), `${whole}${'\0'.repeat(50)}`);

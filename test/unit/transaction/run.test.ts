@@ -3,7 +3,7 @@ import type { Clock } from '../../../src/core/clock.js';
 import { SupervisorError } from '../../../src/core/errors.js';
 import type { Executors } from '../../../src/transaction/executors.js';
 import type { RunOptions } from '../../../src/transaction/forward.js';
-import type { JournalEntry, JournalHeader, JournalRecord, JournalStore } from '../../../src/transaction/ports.js';
+import type { JournalEntry, JournalHeader, JournalRecord, JournalStore, Outlives } from '../../../src/transaction/ports.js';
 import { recoverChange } from '../../../src/transaction/recover.js';
 import { runChange } from '../../../src/transaction/run.js';
 
@@ -15,7 +15,7 @@ class Bench {
   readonly calls: string[] = [];
   readonly faults = new Map<string, () => Promise<void>>();
   readonly journals = new Map<string, { header: JournalHeader; entries: JournalEntry[] }>();
-  appends = 0;
+  readonly appends: Outlives[] = [];
 
   readonly store: JournalStore = {
     open: async (header) => {
@@ -40,8 +40,8 @@ class Bench {
 
   #journal(change: string) {
     return {
-      append: async (entries: readonly JournalEntry[]) => {
-        this.appends += 1;
+      append: async (entries: readonly JournalEntry[], outlives: Outlives) => {
+        this.appends.push(outlives);
         await this.faults.get('append')?.();
         this.journals.get(change)?.entries.push(...entries);
       },
@@ -95,8 +95,14 @@ describe('running', () => {
     expect(bench.done).toEqual(['a', 'b', 'c']);
     expect(boundaries).toEqual(['before put 0/3', 'after put 0/3', 'before put 1/3', 'after put 1/3', 'before put 2/3', 'after put 2/3']);
     expect(seen).toEqual([{ step: 0, phase: 'begun' }, { step: 0, phase: 'done', result: { name: 'a' } }, { step: 1, phase: 'begun' }, { step: 1, phase: 'done', result: { name: 'b' } }, { step: 2, phase: 'begun' }]);
-    expect(bench.appends, 'one for each step').toBe(3);
+    expect(bench.appends, 'one for each step').toHaveLength(3);
     expect(bench.journals.size).toBe(0);
+  });
+
+  test('the disk is waited for where the step is of the disk or of the world, and not where it is of processes', async () => {
+    const bench = new Bench();
+    await runChange(header([put('a'), { kind: 'volatile', name: 'b' }, put('c')]), bench.store, bench.options());
+    expect(bench.appends).toEqual(['machine', 'process', 'machine']);
   });
 
   test('a failure undoes newest first, the failed step too', async () => {
