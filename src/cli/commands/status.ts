@@ -12,9 +12,9 @@ export const run: RunCommand = async (context) => {
 };
 
 async function printSystemInfo(context: CommandContext): Promise<number> {
-  const { readSystemInfo } = await import('../../portacode/state-files/system-info.js');
+  const [{ readSystemInfo }, { printExactJson }] = await Promise.all([import('../../portacode/state-files/system-info.js'), import('../../portacode/state-files/exact-json.js')]);
   const info = await readSystemInfo((await context.places()).stateDir);
-  process.stdout.write(context.output.json ? `${JSON.stringify(info)}\n` : `${JSON.stringify(info, null, 2)}\n`);
+  process.stdout.write(`${printExactJson(info, context.output.json ? undefined : 2)}\n`);
   return 0;
 }
 

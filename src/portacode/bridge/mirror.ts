@@ -3,7 +3,8 @@ import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { systemClock, toIso } from '../../core/clock.js';
 import { errnoOf, isMissing, removeDurably, writeFileAtomic } from '../../host/atomic-file.js';
-import { toIndentedJson, isObject, type JsonObject } from '../json.js';
+import { isObject, type JsonObject } from '../json.js';
+import { toExactFile } from '../state-files/exact-json.js';
 import { FIELDS_OF_FORWARDING, FIELDS_OF_RULE } from '../state-files/forwarding-file.js';
 import { forwardingFilePath, isOurs, tunnelFilePath, unknownFields } from '../state-files/names.js';
 import { readStateFile } from '../state-files/state-file.js';
@@ -67,7 +68,7 @@ async function copyOne(source: string, target: string, isTunnel: boolean): Promi
   await mkdir(dirname(target), { recursive: true, mode: 0o700 });
   // What Portacode itself had there is replaced by what is true now, and kept beside it.
   if (to.kind === 'corrupt' || (before !== undefined && !isOurs(before))) await copyFile(target, `${target}.before-supervisor-${toIso(systemClock.now()).replaceAll(/[-:.]/g, '')}`);
-  await writeFileAtomic(target, toIndentedJson(next), { mode: 0o600 });
+  await writeFileAtomic(target, toExactFile(next), { mode: 0o600 });
 }
 
 /** What the agent's own file holds beside: kept, where neither of us knows it. */

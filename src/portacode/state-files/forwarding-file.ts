@@ -6,6 +6,7 @@ import type { ForwardingRule } from '../../core/rule.js';
 import { isObject, type JsonObject } from '../json.js';
 import { readRule } from '../parse-rules.js';
 import { pythonTimeOf } from '../python-text.js';
+import { plainNumbers } from './exact-json.js';
 import { isOurs, MANAGED_BY, unknownFields } from './names.js';
 
 /**
@@ -64,7 +65,7 @@ export function readForwardingFile(file: JsonObject): StoredByPortacode {
   const rules = new Map<string, ForwardingRule>();
   const addresses = new Map<string, string>();
   const problems: string[] = [];
-  for (const item of [...listOf(file, 'rules'), ...listOf(file, OUTSIDE)]) {
+  for (const item of [...listOf(file, 'rules'), ...listOf(file, OUTSIDE)].map(plainNumbers)) {
     const read = readRule(item);
     if ('problem' in read) {
       problems.push(read.problem.message);

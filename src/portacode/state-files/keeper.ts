@@ -8,7 +8,8 @@ import type { ForwardingRule } from '../../core/rule.js';
 import { removeDurably } from '../../host/atomic-file.js';
 import type { Copy, CopyHashes } from '../../state/copy-hashes.js';
 import { setAside } from '../../state/set-aside.js';
-import { toIndentedJson, type JsonObject } from '../json.js';
+import { isObject, type JsonObject } from '../json.js';
+import { plainNumbers, toExactFile } from './exact-json.js';
 import { readEditedRules, readForwardingFile, renderForwardingFile, sameRules, type StoredByPortacode } from './forwarding-file.js';
 import { forwardingFilePath, goodCopyOf, isOurs, tunnelFilePath } from './names.js';
 import { parseStateFile, readStateFile } from './state-file.js';
@@ -98,7 +99,7 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
   };
 
   const toCopies = (path: string, value: JsonObject): readonly Copy[] => {
-    const content = toIndentedJson(value);
+    const content = toExactFile(value);
     return [{ path, content, mode: MODE }, { path: goodCopyOf(path), content, mode: MODE }];
   };
 
@@ -178,7 +179,8 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
     readTunnel: async () => {
       await refreshing.catch(() => undefined); // told to who asked for it
       const reading = await readStateFile(tunnelPath);
-      return reading.kind === 'read' ? reading.value : {};
+      const value = reading.kind === 'read' ? plainNumbers(reading.value) : undefined;
+      return isObject(value) ? value : {};
     },
     recordedTunnelName: async () => {
       const reading = await readStateFile(tunnelPath);

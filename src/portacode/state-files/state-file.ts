@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { isMissing, toStorageError } from '../../host/atomic-file.js';
 import { isNoFile } from '../../host/regular-file.js';
 import { isObject, type JsonObject } from '../json.js';
+import { parseExactJson } from './exact-json.js';
 
 export type StateFileReading =
   | { readonly kind: 'absent' }
@@ -38,7 +39,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function parseStateFile(bytes: Uint8Array): StateFileReading {
   try {
     const text = utf8.decode(bytes);
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseExactJson(text);
     return isObject(value) ? { kind: 'read', value, text } : { kind: 'corrupt', problem: 'it holds no JSON object' };
   } catch (error) {
     return { kind: 'corrupt', problem: error instanceof TypeError ? 'it is not UTF-8' : 'it is not JSON' };

@@ -9,7 +9,7 @@ export interface SystemInfo {
   readonly cloudflare_forwarding: { readonly rules: readonly JsonObject[]; readonly updated_at: unknown };
 }
 
-/** Reads the two files as Portacode does: what is no JSON counts as nothing. @throws SupervisorError STORAGE_* */
+/** Reads the two files as Portacode does: what is no JSON counts as nothing. To be printed by `printExactJson`. @throws SupervisorError STORAGE_* */
 export async function readSystemInfo(stateDir: string): Promise<SystemInfo> {
   const [tunnel, forwarding] = await Promise.all([readStateFile(tunnelFilePath(stateDir)), readStateFile(forwardingFilePath(stateDir))]);
   const state = forwarding.kind === 'read' ? forwarding.value : {};

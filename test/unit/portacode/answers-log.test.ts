@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, statSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openAnswersLog } from '../../../src/portacode/answers-log.js';
@@ -55,7 +55,10 @@ describe('answers', () => {
   });
 
   test('that cannot be kept are given all the same', async () => {
-    const log = openAnswersLog({ path: '/nonexistent/answers.jsonl', clock: { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() } });
+    // Below a file nobody can make a directory, root neither.
+    const file = join(tempDirectory(), 'file');
+    writeFileSync(file, '');
+    const log = openAnswersLog({ path: join(file, 'answers.jsonl'), clock: { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() } });
     await log.add('a', said('one'));
     expect(await log.find('a')).toBeUndefined();
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Revision } from '../../../src/core/revision.js';
+import { printExactJson } from '../../../src/portacode/state-files/exact-json.js';
 import { readEditedRules, readForwardingFile, renderForwardingFile } from '../../../src/portacode/state-files/forwarding-file.js';
 import { createStateFiles } from '../../../src/portacode/state-files/keeper.js';
 import { forwardingFilePath, tunnelFilePath } from '../../../src/portacode/state-files/names.js';
@@ -211,6 +212,18 @@ describe('the state directory', () => {
     const [aside] = readdirSync(stateDir).filter((name) => name.includes('.edited-'));
     expect(readJson(join(stateDir, aside ?? ''))).toEqual({ rules: [{ hostname: 'new.example.com', destination: 'http://y:1' }] });
     expect(events).toMatchObject([{ type: 'copy.edited', data: { file: path, outcome: 'set-aside' } }]);
+  });
+
+  test('numbers of others stay as they were written, and are no reason to call a file corrupt', async () => {
+    const { path, tunnelPath, stateDir, write, files, events } = await openFiles();
+    await write(revision([RULE]));
+    const theirs = '"theirs": {\n    "ns": 1795520000123456789,\n    "ratio": 1.0,\n    "none": NaN\n  }';
+    for (const file of [path, tunnelPath]) writeFileSync(file, readFileSync(file, 'utf8').replace(/\n\}\n$/, `,\n  ${theirs}\n}\n`));
+    await files.refreshTunnel();
+    await write({ ...revision([RULE]), createdAt: '2026-01-01T00:00:01.000Z' });
+    for (const file of [path, tunnelPath]) expect(readFileSync(file, 'utf8')).toContain(theirs);
+    expect(printExactJson((await readSystemInfo(stateDir)).cloudflare_tunnel)).toContain('"theirs":{"ns":1795520000123456789,"ratio":1.0,"none":NaN}');
+    expect([events, (await files.readTunnel())['theirs']]).toEqual([[], { ns: 1_795_520_000_123_456_800, ratio: 1, none: Number.NaN }]);
   });
 
   test('another tunnel that somebody wrote into it while we ran is not connected, and not lost', async () => {
