@@ -6,6 +6,7 @@ import { systemClock } from '../core/clock.js';
 import { ERRORS, SupervisorError, type ErrorCode } from '../core/errors.js';
 import { openRegularToAppend } from '../host/regular-file.js';
 import { toStorageError } from '../host/storage-error.js';
+import { IN_BACKGROUND } from './running-daemon.js';
 
 /** From spawn to socket; a daemon that has much to recover serves its socket first. */
 export const START_TIMEOUT_MS = 30_000;
@@ -36,7 +37,7 @@ export async function startDetached(start: BackgroundStart, signal?: AbortSignal
   const log = openLog(logFile);
   const begin = readFileSync(logFile).length;
   const program = fileURLToPath(new URL('./main.js', import.meta.url));
-  const child = spawn(process.execPath, [program, 'run', ...start.arguments], { detached: true, stdio: ['ignore', log, log], cwd: '/', env: start.environment });
+  const child = spawn(process.execPath, [program, 'run', ...start.arguments], { detached: true, stdio: ['ignore', log, log], cwd: '/', env: { ...start.environment, [IN_BACKGROUND]: '1' } });
   closeSync(log);
   child.unref();
   const ended = new Promise<string>((resolve) => {

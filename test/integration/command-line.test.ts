@@ -91,6 +91,46 @@ describe('with a daemon', () => {
     expect(await say(rig, ['up', '--base-dir', rig.baseDir])).toMatchObject({ code: 0, stderr: '' });
   });
 
+  test('`up` tells options that differ, by flag or variable, from those that the daemon has', async () => {
+    const directory = tempDirectory();
+    const place = { directory, baseDir: join(directory, 'base') };
+    const [two, three] = ['2', '3'].map((connections) => ({ environment: { CLOUDFLARED_SUPERVISOR_CONNECTIONS: connections } }));
+    try {
+      expect(await say(place, ['up'], two)).toMatchObject({ code: 0, stderr: '' });
+      for (const same of [await say(place, ['up'], two), await say(place, ['up', '--connections', '2']), await say(place, ['up'])]) expect(same).toMatchObject({ code: 0, stderr: '' });
+      expect(await say(place, ['up'], three)).toMatchObject({ code: 0, stderr: expect.stringContaining('(connections)') as string });
+      expect(await say(place, ['up', '--restart'], three)).toMatchObject({ code: 0, stderr: '' });
+      expect(await say(place, ['up'], three)).toMatchObject({ code: 0, stderr: '' });
+    } finally {
+      expect(await say(place, ['down'])).toMatchObject({ code: 0 });
+    }
+  });
+
+  test('`up --restart` leaves starting to what keeps the daemon, as the entry point of a container does', async () => {
+    const directory = tempDirectory();
+    const place = { directory, baseDir: join(directory, 'base') };
+    const pids: number[] = [];
+    let isReady: () => void = () => undefined;
+    const serves = new Promise<void>((resolve) => (isReady = resolve));
+    const keep = async (): Promise<number> => {
+      for (;;) {
+        const daemon = spawn(process.execPath, [CLI, 'run'], { stdio: ['ignore', 'pipe', 'ignore'], env: { PATH: process.env['PATH'], CLOUDFLARED_SUPERVISOR_BASE_DIR: place.baseDir, CLOUDFLARED_SUPERVISOR_STATE_DIR: join(directory, 'state') } });
+        daemon.stdout.once('data', () => isReady()).resume();
+        pids.push(daemon.pid ?? 0);
+        const [code] = (await once(daemon, 'exit')) as [number];
+        if (code !== 75) return code;
+      }
+    };
+    const kept = keep();
+    await serves;
+    const { code, stdout } = await say(place, ['up', '--restart', '--json']);
+    expect(code).toBe(0);
+    expect(pids).toHaveLength(2);
+    expect(JSON.parse(stdout)).toMatchObject({ started: true, pid: pids[1] });
+    expect(await say(place, ['down'])).toMatchObject({ code: 0 });
+    expect(await kept).toBe(0);
+  });
+
   test('a program that joins a setup is told the login URL too', async () => {
     const rig = await createRig();
     await rig.start();

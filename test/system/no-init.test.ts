@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { ChildProcess } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { foreignFiles } from './machine/home.js';
-import { NODE, signal } from './machine/machine.js';
+import { CLI, NODE, signal } from './machine/machine.js';
 import { lacksForHost, lacksProgram } from './machine/requirements.js';
 import { until } from './machine/until.js';
 import { createWorld, HOSTNAME, isServed, startLoad, type Site, type World } from './machine/world.js';
@@ -60,7 +60,11 @@ describe.each([
       const load = startLoad(world);
       const first = site.daemon().innerPid;
       await site.client().stopDaemon({ handover: true });
-      await until(async () => (await site.client().status()).daemon.pid, (pid) => pid !== first);
+      const second = await until(async () => (await site.client().status()).daemon.pid, (pid) => pid !== first);
+      await site.settle();
+      // As somebody who is in the container does it, who must not start a daemon beside the one of the entry point.
+      await site.machine.must(['nsenter', '-t', String(innerOf(container.init)), '-p', '-m', 'setpriv', '--reuid=1500', '--regid=1500', '--clear-groups', NODE, CLI, 'up', '--restart'], { env: { ...world.environment } });
+      expect((await site.client().status()).daemon.pid).not.toBe(second);
       await site.settle();
       expect([...(await load.stop()).reasons]).toEqual([]);
 

@@ -5,20 +5,22 @@ import type { DaemonPort, Serving } from '../../service/ports.js';
 import { findUnit, type InstalledUnit } from '../../service/units.js';
 import type { CommandContext, RunCommand } from '../command.js';
 import { readRunFlags } from '../run-flags.js';
+import { differingOptions, isKept, readRunningDaemon } from '../running-daemon.js';
 import { createDaemonPort, readOwner } from './service-target.js';
 
-/** They say whose daemon it is, and not how it works. */
-const PLACES: ReadonlySet<string> = new Set(['user', 'base-dir', 'state-dir', 'socket']);
+/** In which whoever keeps a daemon starts it again after a handover: the agent's unit takes five seconds. */
+const KEEPER_TIMEOUT_MS = 8_000;
 
 export const run: RunCommand = async (context) => {
   const { output, options } = context;
   const flags = readRunFlags(options);
-  readRunOptions(flags, context.environment); // said before anything is done, also where a daemon serves
+  const given = readRunOptions(flags, context.environment); // wrong ones are said before anything is done, also where a daemon serves
   const daemon = await createDaemonPort(context);
   const serving = await daemon.whoServes();
   if (serving !== undefined && !options.flag('restart')) {
-    if (Object.keys(flags).some((name) => !PLACES.has(name)))
-      output.warn([{ code: 'OPTIONS_OF_DAEMON', message: 'The daemon goes on with the options that it was started with; `up --restart` gives it these.' }]);
+    const differing = differingOptions(readRunningDaemon(serving.pid), given) ?? [];
+    if (differing.length > 0)
+      output.warn([{ code: 'OPTIONS_OF_DAEMON', message: `The daemon goes on with the options that it was started with, and those given now are others (${differing.join(', ')}); \`up --restart\` gives it these.` }]);
     output.value({ started: false, ...serving });
     output.line(`A daemon serves already (pid ${String(serving.pid)}).`);
     return 0;
@@ -30,7 +32,17 @@ export const run: RunCommand = async (context) => {
 };
 
 async function startWithoutUnit(context: CommandContext, daemon: DaemonPort, serving: Serving | undefined): Promise<void> {
-  if (serving !== undefined) await daemon.handOver(serving.pid);
+  if (serving !== undefined) {
+    const hasKeeper = isKept(readRunningDaemon(serving.pid));
+    await daemon.handOver(serving.pid);
+    // Two would be started, and the one that comes too late may take its container along.
+    const next = hasKeeper ? await daemon.awaitServing(KEEPER_TIMEOUT_MS) : undefined;
+    if (next !== undefined) {
+      context.output.value({ started: true, ...next });
+      context.output.line(`The daemon serves (pid ${String(next.pid)}), started again by what keeps it, with the options that that gives it.`);
+      return;
+    }
+  }
   context.output.progress('Starting …');
   const ready = await daemon.startInBackground();
   const { paths } = await context.places();

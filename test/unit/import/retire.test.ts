@@ -82,7 +82,7 @@ describe('an old process', () => {
 });
 
 test('what nobody serves without the old connector is said, and what is published here under the same name is not', () => {
-  const rule = (number: number, hostname: string, path = '') => ({ number, hostname, path, service: 'http://localhost:1', reason: 'is left out as asked' });
+  const rule = (number: number, hostname: string, path = '') => ({ number, hostname, path, service: 'http://localhost:1', code: 'SKIPPED', reason: 'is left out as asked' });
   expect(describeLost({ refused: [rule(2, 'api.example.com', '/api')], skipped: [rule(3, 'app.example.com'), rule(4, '')] }, [{ hostname: 'app.example.com' }])).toEqual([
     expect.stringMatching(/^Rule #2 \(api\.example\.com \/api → /) as string,
     expect.stringMatching(/^Rule #4 \(every other name → /) as string,
