@@ -44,9 +44,17 @@ export async function findBinary(search: BinarySearch): Promise<Binary> {
     if (!(found instanceof SupervisorError)) return found;
     if (found.code !== 'BINARY_MISSING') first ??= found;
   }
-  throw first ?? new SupervisorError('BINARY_MISSING', search.given === undefined
-    ? `There is no cloudflared in ${search.own} or on PATH.`
-    : `There is no file ${search.given}.`);
+  throw first ?? (search.given === undefined ? new SupervisorError('BINARY_MISSING', `There is no cloudflared in ${search.own} or on PATH.`) : nothingAt(search.given));
+}
+
+/** Of a file that was named, unlike one of a directory of PATH, it is told whether it is missing or hidden. */
+function nothingAt(path: string): SupervisorError {
+  try {
+    statSync(path);
+  } catch (error) {
+    if (errnoOf(error) === 'EACCES') return new SupervisorError('STORAGE_FORBIDDEN', `${path} cannot be seen by this user: a directory on the way to it is closed to them.`, { cause: error });
+  }
+  return new SupervisorError('BINARY_MISSING', `There is no file ${path}.`);
 }
 
 /** Looks at one file and runs its `--version`. */

@@ -63,8 +63,8 @@ export const ERRORS = {
   DESCRIPTORS_EXHAUSTED: failed('The process or the system has no file descriptors left.', 'Raise the limit (`ulimit -n`).', 503),
 
   // Rights: what runPrivileged (host/privileged.ts) can find in its way.
-  PRIVILEGE_PROGRAM_MISSING: person('This step needs root, and there is neither sudo nor doas.', 'Run the command as root, or install sudo and allow this user the command that the message names.', 403),
-  PRIVILEGE_PASSWORD_REQUIRED: person('This step needs root, and this user may not do it without a password.', 'Allow the command that the message names with NOPASSWD in /etc/sudoers.d, or run it as root.', 403),
+  PRIVILEGE_PROGRAM_MISSING: person('This step needs root, and there is neither sudo nor doas.', 'Run this command as root with --user and the name of this user, or install sudo and allow them the command that the message names.', 403),
+  PRIVILEGE_PASSWORD_REQUIRED: person('This step needs root, and this user may not do it without a password.', 'Run this whole command by sudo, which is for you all the same, or allow the command that the message names with NOPASSWD in /etc/sudoers.d.', 403),
   PRIVILEGE_NO_NEW_PRIVILEGES: person('This step needs root, and this process can never get more rights (no-new-privileges).', 'Run the command from a shell, or take NoNewPrivileges and what implies it out of the unit or the container.', 403),
   PRIVILEGE_TTY_REQUIRED: person('sudo demands a terminal (requiretty).', 'Take requiretty away for this user (`Defaults:USER !requiretty`), or run the command as root.', 403),
   PRIVILEGE_NOSUID: person('sudo is on a file system mounted with nosuid, or lost its setuid bit, so it cannot become root.', 'Run the command as root, or mount the file system without nosuid.', 403),

@@ -32,6 +32,13 @@ describe.skipIf(sudoLack !== undefined)(`running and publishing${sudoLack === un
   });
   afterAll(() => world.close());
 
+  test('a cloudflared that is hidden from the user is said to be hidden, not missing', async () => {
+    await site.machine.sh('mkdir -m 0700 /root/private && touch /root/private/cloudflared');
+    const { code, stdout } = await site.cli('powerless', ['install', '--cloudflared', '/root/private/cloudflared', '--json']);
+    expect(code).toBe(4);
+    expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ code: 'STORAGE_FORBIDDEN', message: expect.stringContaining('/root/private/cloudflared cannot be seen by this user') as string });
+  });
+
   test.each(users)('as the user %s needs no rights, and asks for none', async (user) => {
     const hostname = `${user}.example.com`;
     expect(await site.json(user, ['up'])).toMatchObject({ started: true });

@@ -43,7 +43,7 @@ function becomeWhoItIsFor(context: CommandContext, to: InstallRequest['to']): Id
 function printPrerequisites({ output }: CommandContext, report: PrerequisiteReport | null): void {
   if (report === null) return;
   const packages = report.packages.join(', ');
-  if (report.outcome === 'present') output.line(`${packages}: there already.`);
+  if (report.outcome === 'present') output.line('CA certificates: there already.');
   else output.line(report.outcome === 'planned' ? `As root: ${report.command?.join(' ') ?? ''}` : `${packages}: installed.`);
 }
 

@@ -1,4 +1,5 @@
-import { findBinary } from '../../cloudflared/find.js';
+import { SupervisorError, toSupervisorError } from '../../core/errors.js';
+import { findBinary, inspectBinary } from '../../cloudflared/find.js';
 import { failWith, note, pass, type Check } from '../check.js';
 import type { DoctorScope } from '../scope.js';
 
@@ -14,6 +15,8 @@ export async function checkBinary({ search, status }: Pick<DoctorScope, 'search'
     }
     return pass(NAME, `${path}, version ${version}`);
   } catch (error) {
+    const used = status?.daemon.cloudflared ?? undefined;
+    if (used !== undefined && !(await inspectBinary(used.path, search.env) instanceof SupervisorError)) return note(NAME, toSupervisorError(error).code, `The daemon runs ${used.path}, version ${used.version}; from here: ${toSupervisorError(error).message}`, 'The daemon was given other options or another PATH; give them here too to have its cloudflared checked.');
     return failWith(NAME, error);
   }
 }

@@ -142,6 +142,11 @@ describe('what is on it', () => {
     const running = (version: string) => statusWith({ cloudflared: { path: places.paths.binary, version } });
     expect(await checkBinary({ search, status: running('2026.8.2') })).toMatchObject(PASS);
     expect(await checkBinary({ search, status: running('2026.1.0') })).toMatchObject(noted('BINARY_NOT_TAKEN_UP'));
+    // Found by the daemon alone, whose options are others than those of whoever asks.
+    const elsewhere = { ...search, own: '/nowhere/cloudflared' };
+    expect(await checkBinary({ search: elsewhere, status: running('2026.8.2') })).toMatchObject({ ...noted('BINARY_MISSING'), message: expect.stringContaining(`The daemon runs ${places.paths.binary}`) as string });
+    put('#!/bin/sh\nexit 3\n');
+    expect(await checkBinary({ search: elsewhere, status: running('2026.8.2') })).toMatchObject(failed('BINARY_MISSING'));
   });
 
   test('certificates', async () => {
