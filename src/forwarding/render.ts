@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IngressRule } from '../core/ingress.js';
 import type { Destination } from '../core/rule.js';
+import { nextTurn, RULES_A_TURN } from '../core/turns.js';
 import { pathPattern } from './path.js';
 import type { ResolvedRule, ResolvedRules } from './resolve.js';
 import { compareRanks, rankRule } from './rule-order.js';
@@ -21,14 +22,20 @@ export interface RenderTarget {
   readonly credentialsFile: string;
 }
 
+const INGRESS = 'ingress:\n';
+
 export async function renderConfig(rules: ResolvedRules, target: RenderTarget): Promise<RenderedConfig> {
   const { stringify } = await import('yaml');
   const ingress = toIngress(rules);
   // Every string is quoted: no reader of YAML, old or new, takes one for something else.
-  const yaml = stringify(
-    { tunnel: target.tunnelId, 'credentials-file': target.credentialsFile, ingress },
-    { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN', lineWidth: 0, aliasDuplicateObjects: false },
-  );
+  const write = (part: object): string => stringify(part, { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN', lineWidth: 0, aliasDuplicateObjects: false });
+  const parts = [write({ tunnel: target.tunnelId, 'credentials-file': target.credentialsFile }), INGRESS];
+  // Piece by piece, each a list like the whole.
+  for (let begin = 0; begin < ingress.length; begin += RULES_A_TURN) {
+    if (begin > 0) await nextTurn();
+    parts.push(write({ ingress: ingress.slice(begin, begin + RULES_A_TURN) }).slice(INGRESS.length));
+  }
+  const yaml = parts.join('');
   return { yaml, ingress, hash: createHash('sha256').update(yaml).digest('hex') };
 }
 

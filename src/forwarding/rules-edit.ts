@@ -78,8 +78,10 @@ export const bringRules =
  */
 export function replaceRules(list: unknown, { keepSetAside }: { readonly keepSetAside: boolean }): (stored: StoredRules) => { readonly rules: unknown; readonly setAside: readonly ForwardingRule[] } {
   return ({ setAside }) => {
+    // To read ten thousand names takes a while, and hardly ever anything is set aside.
+    if (!keepSetAside || setAside.length === 0) return { rules: list, setAside: [] };
     const listed = new Set(Array.isArray(list) ? list.map((item: unknown) => keyOfUnknown(item)) : []);
-    return { rules: list, setAside: keepSetAside ? setAside.filter((stored) => !listed.has(storedKey(stored))) : [] };
+    return { rules: list, setAside: setAside.filter((stored) => !listed.has(storedKey(stored))) };
   };
 }
 

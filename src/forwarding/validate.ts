@@ -2,6 +2,7 @@ import type { ZodError } from 'zod';
 import { parseDestination, type ParsedDestination } from '../core/destination.js';
 import { SupervisorError, type Problem } from '../core/errors.js';
 import { isInZone, parseHostname } from '../core/hostname.js';
+import { nextTurn, RULES_A_TURN } from '../core/turns.js';
 import { quote, type Parsed } from '../core/parsed.js';
 import { ORIGIN_OPTION_NAMES, type ForwardingRule, type OriginOptions, type ValidRule } from '../core/rule.js';
 import { parsePath } from './path.js';
@@ -48,7 +49,7 @@ export async function validateRules(input: unknown, options: ValidateOptions): P
   const outside: ForwardingRule[] = [];
   const knownOutside = new Set((options.setAside ?? []).map((rule) => ruleKey(rule.hostname, rule.path)));
   const firstOf = new Map<string, number>();
-  input.forEach((item: unknown, index) => {
+  const take = (item: unknown, index: number): void => {
     const found: Omit<Problem, 'rule'>[] = [];
     const shape = forwardingRule.safeParse(item);
     const { hostname, path, destination } = parseFields(item, found);
@@ -67,7 +68,11 @@ export async function validateRules(input: unknown, options: ValidateOptions): P
     const rule = makeRule(hostname, path.value, destination, shape.data.originRequest);
     if (inZone) valid.push({ index, rule });
     else outside.push(rule.rule);
-  });
+  };
+  for (const [index, item] of input.entries()) {
+    if (index > 0 && index % RULES_A_TURN === 0) await nextTurn();
+    take(item, index);
+  }
   problems.push(...(await findMissingFiles(valid, options)));
   if (problems.length > 0) throw invalidRules(problems.toSorted((a, b) => (a.rule ?? -1) - (b.rule ?? -1)));
   return { zone: options.zone, rules: valid.map(({ rule }) => rule), setAside: outside } as unknown as ValidatedRules;

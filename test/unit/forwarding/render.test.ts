@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { SupervisorError } from '../../../src/core/errors.js';
 import type { DeviceAddress, ForwardingRule } from '../../../src/core/rule.js';
 import { pathOfPattern } from '../../../src/forwarding/path.js';
@@ -51,6 +51,14 @@ const devices: fc.Arbitrary<ReadonlyMap<string, DeviceAddress>> = fc
   .map((pairs) => new Map(pairs.map(([id, address]): [string, DeviceAddress] => [id, { kind: 'found', address, mac: undefined, source: 'lease' }])));
 
 describe('what is rendered', () => {
+  test('in parts, of many rules, is what all of them give at once', async () => {
+    const options = [undefined, { httpHostHeader: 'no' }, { ipRules: [{ prefix: '::/0', ports: [1], allow: true }] }, { access: { required: true, teamName: 'team', audTag: ['a'] } }];
+    const resolved = await resolve(Array.from({ length: 450 }, (_, index) => ({ hostname: `n${index}.${ZONE}`, destination: 'http://localhost:3000', ...(options[index % 4] === undefined ? {} : { originRequest: options[index % 4] }) })));
+    const { yaml, ingress } = await renderConfig(resolved, TARGET);
+    expect(yaml).toBe(stringify({ tunnel: TARGET.tunnelId, 'credentials-file': TARGET.credentialsFile, ingress }, { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN', lineWidth: 0, aliasDuplicateObjects: false }));
+    expect(ingress).toHaveLength(451);
+  });
+
   test('read back by a YAML parser is exactly the rules, each once, and the catch-all last', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(rule, { maxLength: 8 }), devices, async (rules, known) => {
