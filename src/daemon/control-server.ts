@@ -30,6 +30,8 @@ export interface ControlServerParts {
   readonly handlers: Handlers;
   /** A failure that is not one of the table: for the log. */
   readonly onFault: (error: SupervisorError) => void;
+  /** How many descriptors this process may have: clients get half of them at most, since the rest has to go on. */
+  readonly descriptorLimit?: number | undefined;
   readonly sendingTimeouts?: { readonly headersMs: number; readonly requestMs: number };
 }
 
@@ -52,7 +54,7 @@ export function createControlServer(parts: ControlServerParts): Server {
     keepAliveTimeout: SENDING_TIMEOUTS.requestMs,
     requireHostHeader: false,
   });
-  server.maxConnections = LIMITS.connections;
+  server.maxConnections = Math.min(LIMITS.connections, Math.max(1, Math.floor((parts.descriptorLimit ?? Infinity) / 2)));
   // Who closes its sending half still waits for the answer, if there will be an end to it.
   Object.assign(server, { httpAllowHalfOpen: true });
   const serve = (request: IncomingMessage, response: ServerResponse): void => {

@@ -10,6 +10,7 @@ import { becomeUser } from '../host/as-user.js';
 import { createBaseDirectory } from '../host/base-directory.js';
 import { ensureCaBundle } from '../host/ca-bundle.js';
 import { childEnvironment } from '../host/child-environment.js';
+import { descriptorLimit } from '../host/descriptor-limit.js';
 import { resolveIdentity, worksForRoot, type Identity } from '../host/identity.js';
 import { acquireLock } from '../host/lock.js';
 import { createLogger } from '../host/logging.js';
@@ -123,7 +124,7 @@ async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: s
   const streamsEnd = new AbortController();
   const portacode = createPortacodePart({ context, parts, state, log, recovered: recovery.settled, beforeSetup: () => settleBefore(recovery, context), stopping: streamsEnd.signal });
   const handlers = createHandlers({ context, parts, state, log, portacode, recovery, status, startedAtMs: Date.parse(startedAt), stopping: streamsEnd.signal, requestStop: stop.ask });
-  const server = createControlServer({ handlers, onFault: (error) => logger.error({ error: error.cause ?? error }, 'a call failed for a reason that nobody foresaw') });
+  const server = createControlServer({ handlers, descriptorLimit: descriptorLimit(), onFault: (error) => logger.error({ error: error.cause ?? error }, 'a call failed for a reason that nobody foresaw') });
   const notifier = createSystemdNotifier(context.environment, logger);
   try {
     await listenOnSocket(server, places.socket);

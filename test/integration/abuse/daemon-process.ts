@@ -21,8 +21,8 @@ export interface Victim {
   readonly stateDir: string;
   readonly socketPath: string;
   readonly client: SupervisorClient;
-  /** Resolves when it serves; rejects with what it said where it ended before. */
-  start(environment?: Readonly<Record<string, string>>): Promise<VictimProcess>;
+  /** Resolves when it serves; rejects with what it said where it ended before. `wrapper`: words before the command, of a program that becomes it. */
+  start(environment?: Readonly<Record<string, string>>, wrapper?: readonly string[]): Promise<VictimProcess>;
   certificate(): string;
   setUp(): Promise<void>;
 }
@@ -61,8 +61,9 @@ export async function createVictim(options: SandboxOptions = {}): Promise<Victim
 
   return {
     sandbox, directory, baseDir, stateDir, socketPath, client, certificate,
-    start: async (environment = {}) => {
-      const child = spawn(process.execPath, [PROGRAM, 'run'], {
+    start: async (environment = {}, wrapper = []) => {
+      const [file, ...words] = [...wrapper, process.execPath, PROGRAM, 'run'] as const;
+      const child = spawn(file, words, {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: {
           PATH: process.env['PATH'], HOME: '/nonexistent', ...sandbox.environment(),
