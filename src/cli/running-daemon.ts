@@ -33,7 +33,8 @@ export function differingOptions(daemon: RunningDaemon | undefined, given: RunOp
   const has = daemon === undefined ? undefined : optionsOf(daemon);
   if (has === undefined) return undefined;
   const text = (options: RunOptions, key: string): string => JSON.stringify((options as Readonly<Record<string, unknown>>)[key] ?? null);
-  return Object.keys(given).filter((key) => !PLACES.has(key) && !['null', '[]', text(has, key)].includes(text(given, key)));
+  const differing = Object.keys(given).filter((key) => !PLACES.has(key) && !['null', '[]', text(has, key)].includes(text(given, key)));
+  return differing.map((key) => key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));
 }
 
 function optionsOf({ words, environment }: RunningDaemon): RunOptions | undefined {

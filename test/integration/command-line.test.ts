@@ -99,6 +99,7 @@ describe('with a daemon', () => {
       expect(await say(place, ['up'], two)).toMatchObject({ code: 0, stderr: '' });
       for (const same of [await say(place, ['up'], two), await say(place, ['up', '--connections', '2']), await say(place, ['up'])]) expect(same).toMatchObject({ code: 0, stderr: '' });
       expect(await say(place, ['up'], three)).toMatchObject({ code: 0, stderr: expect.stringContaining('(connections)') as string });
+      expect(await say(place, ['up', '--grace-period', '5s'], two)).toMatchObject({ code: 0, stderr: expect.stringContaining('(grace-period)') as string });
       expect(await say(place, ['up', '--restart'], three)).toMatchObject({ code: 0, stderr: '' });
       expect(await say(place, ['up'], three)).toMatchObject({ code: 0, stderr: '' });
     } finally {
