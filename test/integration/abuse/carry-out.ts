@@ -16,8 +16,9 @@ export interface Outcome {
 
 /** Sends it and judges every answer: an error of the table with its status, or a success. Throws where it is neither, or nothing. */
 export async function carryOut(socketPath: string, attack: Attack): Promise<Outcome> {
-  const { answer, isBroken } = await exchange(socketPath, attack);
+  const { answer, isBroken, failure } = await exchange(socketPath, attack);
   try {
+    if (failure !== undefined) throw failure;
     const said = readAnswers(answer, attack.method);
     if (said.length === 0 && attack.manner === 'wait' && !isBroken) throw new Error('there was no answer');
     return { said: isBroken && said.length === 0 ? ['cut-off'] : said };
@@ -26,7 +27,7 @@ export async function carryOut(socketPath: string, attack: Attack): Promise<Outc
   }
 }
 
-async function exchange(socketPath: string, { pieces, manner }: Attack): Promise<{ readonly answer: Buffer; readonly isBroken: boolean }> {
+async function exchange(socketPath: string, { pieces, manner }: Attack): Promise<{ readonly answer: Buffer; readonly isBroken: boolean; readonly failure: Error | undefined }> {
   const socket = connect(socketPath);
   const chunks: Buffer[] = [];
   const late = setTimeout(() => socket.destroy(new Error('no answer in time')), PATIENCE_MS);
@@ -57,8 +58,7 @@ async function exchange(socketPath: string, { pieces, manner }: Attack): Promise
   await closed;
   clearTimeout(late);
   clearTimeout(quiet);
-  if (failure !== undefined) throw failure;
-  return { answer: Buffer.concat(chunks), isBroken };
+  return { answer: Buffer.concat(chunks), isBroken, failure };
 }
 
 /** No answer is cut off in the middle; a stream never is. */
