@@ -11,7 +11,8 @@ const RANK: Readonly<Record<Finding['origin']['kind'], number>> = { process: 0, 
 export const byWeight = (findings: readonly Finding[]): readonly Finding[] =>
   findings.toSorted((a, b) => RANK[a.origin.kind] - RANK[b.origin.kind] || weight(a) - weight(b));
 
-const weight = ({ origin }: Finding): number => (origin.kind === 'service' && origin.enabledBy.length === 0 ? 1 : 0);
+/** What starts at boot before what does not; a configuration before credentials that lie about alone. */
+const weight = ({ origin, config }: Finding): number => ((origin.kind === 'service' && origin.enabledBy.length === 0) || (origin.kind === 'files' && config === undefined) ? 1 : 0);
 
 /** A list in the file, or the one service of the command line or the file. Undefined where there is neither. */
 export function ingressOf({ config, settings }: Finding): IngressSource | undefined {

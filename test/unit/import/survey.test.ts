@@ -101,6 +101,12 @@ describe('what is found on a machine', () => {
     expect(await tunnelReport({ [`/home/svc/.cloudflared/${ID}.json`]: credentials(), '/home/svc/.cloudflared/notes.json': '{}' })).toMatchObject({ id: ID, credentials: `/home/svc/.cloudflared/${ID}.json`, rules: [], names: [] });
   });
 
+  test('a configuration that nothing runs is found beside its credentials, whatever they are called', async () => {
+    expect(await tunnelReport({ '/etc/cloudflared/config.yml': config().replace('/root/.cloudflared/', '/etc/cloudflared/'), [`/etc/cloudflared/${ID}.json`]: credentials() })).toMatchObject({
+      verdict: 'ready', config: '/etc/cloudflared/config.yml', credentials: `/etc/cloudflared/${ID}.json`, rules: [{ rule: { hostname: 'app.example.com' } }], services: [], processes: [],
+    });
+  });
+
   test('one of a template has a name of its own', async () => {
     const running = process(['cloudflared', '--config', '/etc/cloudflared/config.yml', 'tunnel', 'run'], { cgroup: '0::/system.slice/system-cloudflared.slice/cloudflared@home.service\n' });
     expect(await tunnelReport({
