@@ -4,7 +4,7 @@ import type { LiveConnector } from '../findings.js';
 /** Asks running connectors for what they serve, on the metrics addresses that they have. */
 
 /** Where cloudflared listens when it is told nothing; a sixth one takes any port. */
-const DEFAULT_PORTS = [20_241, 20_242, 20_243, 20_244, 20_245] as const;
+const DEFAULT_PORTS: readonly number[] = [20_241, 20_242, 20_243, 20_244, 20_245];
 const ANSWER_TIMEOUT_MS = 1_000;
 const LONGEST_ANSWER_BYTES = 8 * 1024 * 1024;
 
@@ -15,12 +15,12 @@ export interface MetricsTarget {
 }
 
 /** The port to ask; the address is always this machine's own. Port 0 is any, and told to nobody. */
-export function portsOf({ metrics, inContainer }: MetricsTarget, isOnly: boolean): readonly number[] {
+export function portsOf({ metrics, inContainer }: MetricsTarget, isOnly: boolean, defaultPorts: readonly number[] = DEFAULT_PORTS): readonly number[] {
   if (inContainer) return [];
   const port = Number(/:(\d{1,5})$/.exec(metrics ?? '')?.[1] ?? 0);
   if (port > 0) return [port];
   // With several of them nobody could say whose port it is.
-  return metrics === undefined && isOnly ? DEFAULT_PORTS : [];
+  return metrics === undefined && isOnly ? defaultPorts : [];
 }
 
 /** Undefined where nobody answers like a connector. */

@@ -26,6 +26,8 @@ export interface SurveyOptions {
   /** In tests; else those of this machine. */
   readonly processes?: () => readonly SurveyProcess[];
   readonly ownCgroup?: string;
+  /** Where a connector is asked that was told no metrics address. */
+  readonly defaultPorts?: readonly number[];
 }
 
 export interface Survey {
@@ -46,7 +48,7 @@ export async function surveyMachine(options: SurveyOptions): Promise<Survey> {
   const running = await findProcessLaunches(processes, services, options.ownCgroup ?? readCgroup('self'), files, homes);
   const launches: readonly Launch[] = [...running, ...findServiceLaunches(services, running, user, homes), ...(await findPortacodes(user, stateDir, files))];
   const resolved = await Promise.all(launches.map((launch) => resolveLaunch(launch, files)));
-  const findings = await Promise.all(resolved.map((finding, index) => askLive(finding, launches[index], running)));
+  const findings = await Promise.all(resolved.map((finding, index) => askLive(finding, launches[index], { running, defaultPorts: options.defaultPorts })));
   const idle = await findIdle(findings, user, files);
   const certificates = await findCertificate(inEach(defaultDirectories(user.home, 'user'), 'cert.pem'), files);
   return { findings: [...findings, ...idle], certificates, rights: { canRead: async (path) => (await files.read(path, 'user')).kind === 'read', isForbidden: (path) => files.isForbidden(path) } };
@@ -62,10 +64,10 @@ async function findPortacodes(user: UserIds, stateDir: string, files: SurveyFile
   return [own, roots].flatMap((launch) => launch ?? []);
 }
 
-async function askLive(finding: Finding, launch: Launch | undefined, running: readonly Launch[]): Promise<Finding> {
+async function askLive(finding: Finding, launch: Launch | undefined, { running, defaultPorts }: { readonly running: readonly Launch[]; readonly defaultPorts: readonly number[] | undefined }): Promise<Finding> {
   if (finding.origin.kind !== 'process' || launch === undefined) return finding;
   const { inContainer } = finding.origin;
-  const live = await askConnector(portsOf({ metrics: finding.settings.get('metrics'), inContainer }, running.length === 1));
+  const live = await askConnector(portsOf({ metrics: finding.settings.get('metrics'), inContainer }, running.length === 1, defaultPorts));
   return live === undefined ? finding : { ...finding, live };
 }
 

@@ -50,7 +50,7 @@ export function process(argv: readonly string[], more: Partial<SurveyProcess> = 
 }
 
 export const survey = async (tree: Tree, processes: readonly SurveyProcess[] = []) =>
-  await surveyMachine({ root: prepareTree(tree), user: { uid: globalThis.process.geteuid?.() ?? 0, gid: 0, name: 'svc', home: HOME }, stateDir: `${HOME}/.config/portacode`, env: {}, processes: () => processes, ownCgroup: '0::/\n' });
+  await surveyMachine({ root: prepareTree(tree), user: { uid: globalThis.process.geteuid?.() ?? 0, gid: 0, name: 'svc', home: HOME }, stateDir: `${HOME}/.config/portacode`, env: {}, processes: () => processes, ownCgroup: '0::/\n', defaultPorts: [] });
 
 const NO_CHOICES: ImportChoices = { hosts: [], skip: [], domain: undefined, withoutCertificate: false };
 
