@@ -55,16 +55,16 @@ export function createControlServer(parts: ControlServerParts): Server {
     requireHostHeader: false,
   });
   server.maxConnections = Math.min(LIMITS.connections, Math.max(1, Math.floor((parts.descriptorLimit ?? Infinity) / 2)));
+  // All are looked at: their size is bounded, and of more than two thousand Node would drop the rest.
+  server.maxHeadersCount = 0;
   // Who closes its sending half still waits for the answer, if there will be an end to it.
   Object.assign(server, { httpAllowHalfOpen: true });
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     void serveRequest(request, response, parts, load);
   };
   server.on('request', serve);
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    response.writeContinue();
-    serve(request, response);
-  });
+  // It is invited to send its body when it is known that it may.
+  server.on('checkContinue', serve);
   server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     sendError(response, new SupervisorError('REQUEST_INVALID', 'The request has an Expect header that is not known'));
   });
@@ -108,6 +108,7 @@ function isPaced(socket: Socket, response: ServerResponse, { unanswered }: Load)
 async function answerRequest(request: IncomingMessage, response: ServerResponse, handlers: Handlers, load: Load): Promise<void> {
   refuseForeign(request);
   const { name, fields } = matchCall(request.method ?? '', request.url ?? '');
+  if (request.headers.expect !== undefined && request.httpVersion === '1.1') response.writeContinue();
   const body = await readJsonBody(request, load.bodies);
   try {
     await callHandler(name, parseRequest(name, fields, body.json), { request, response, handlers, load, releaseBody: body.release });

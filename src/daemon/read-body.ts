@@ -8,6 +8,8 @@ export const BODY_BYTES = 8 * 1024 * 1024;
 export const ALL_BODIES_BYTES = 64 * 1024 * 1024;
 /** Nothing that we take is deeper than ten; deeper input only overflows somebody's stack. */
 export const NESTING_DEPTH = 32;
+/** What a piece takes beside its bytes: a body may come one byte at a time. */
+const PIECE_BYTES = 128;
 const LARGE_BYTES = 256 * 1024;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -69,12 +71,14 @@ export function parseJson(text: string): unknown {
 async function readBytes(request: IncomingMessage, budget: BodyBudget, held: { bytes: number }): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES) throw tooLarge();
   const chunks: Buffer[] = [];
+  let length = 0;
   await new Promise<void>((resolve, reject) => {
     const take = (chunk: Buffer): void => {
-      held.bytes += chunk.length;
-      budget.heldBytes += chunk.length;
+      length += chunk.length;
+      held.bytes += chunk.length + PIECE_BYTES;
+      budget.heldBytes += chunk.length + PIECE_BYTES;
       chunks.push(chunk);
-      if (held.bytes > BODY_BYTES) refuse(tooLarge());
+      if (length > BODY_BYTES || held.bytes > 2 * BODY_BYTES) refuse(tooLarge());
       else if (budget.heldBytes > ALL_BODIES_BYTES) refuse(new SupervisorError('DAEMON_BUSY', 'The daemon holds as much of requests as it can'));
     };
     // What still comes is read and dropped, so that the client gets to its answer.
@@ -87,7 +91,7 @@ async function readBytes(request: IncomingMessage, budget: BodyBudget, held: { b
     request.once('end', resolve);
     request.once('close', () => refuse(new SupervisorError('REQUEST_INVALID', 'The body was cut off')));
   });
-  return Buffer.concat(chunks, held.bytes);
+  return Buffer.concat(chunks, length);
 }
 
 const tooLarge = (): SupervisorError => new SupervisorError('REQUEST_TOO_LARGE', `The body is larger than ${BODY_BYTES} bytes`);

@@ -30,6 +30,27 @@ describe('a request', () => {
     }
   });
 
+  test('is refused for a header that stands behind thousands of others', async () => {
+    const { socketPath } = await serve({ readForwarding: () => Promise.resolve(FORWARDING) });
+    for (const header of ['Origin: http://evil.example', 'Host: evil.example', 'Referer: http://evil.example/']) {
+      const answer = await exchange(socketPath, get('/v1/forwarding', `${'X: y\r\n'.repeat(2_500)}${header}\r\n`));
+      expect([answer.status, codeOf(answer.body)]).toEqual([403, 'REQUEST_FORBIDDEN']);
+    }
+  });
+
+  test('is not invited to send its body before it is known whether it may', async () => {
+    const { socketPath } = await serve({ reconcile: () => Promise.resolve({ changed: false, revision: 1, rules: [], warnings: [] }) });
+    const expecting = 'Expect: 100-continue\r\nContent-Length: 2\r\n';
+    const refused = [`POST /v1/reconcile HTTP/1.1\r\nHost: evil.example\r\n${expecting}\r\n`, `POST /v1/nowhere HTTP/1.1\r\nHost: localhost\r\n${expecting}\r\n`];
+    for (const [index, status] of [403, 404].entries()) expect((await exchange(socketPath, refused[index] ?? '')).status).toBe(status);
+    const client = await open(socketPath);
+    client.setEncoding('utf8').write(`POST /v1/reconcile HTTP/1.1\r\nHost: localhost\r\n${expecting}\r\n`);
+    expect(String((await once(client, 'data'))[0])).toMatch(/^HTTP\/1\.1 100 /);
+    client.write('{}');
+    expect(String((await once(client, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /);
+    client.destroy();
+  });
+
   test('keeps a field __proto__ for the validation to refuse, instead of dropping it', async () => {
     const asked: unknown[] = [];
     const { socketPath } = await serve({ addRule: (rule) => {
@@ -70,6 +91,12 @@ describe('what a client can make the daemon hold', () => {
     }
     expect(client.closed).toBe(false);
     client.destroy();
+  });
+
+  test('a body in hundreds of thousands of pieces counts for what they take, and not for the few bytes in them', async () => {
+    const { socketPath } = await serve({ replaceForwarding: () => Promise.reject(new Error('nobody should get that far')) });
+    const answer = await exchange(socketPath, `PUT /v1/forwarding HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\n \r\n'.repeat(150_000)}2\r\n{}\r\n0\r\n\r\n`);
+    expect([answer.status, codeOf(answer.body)]).toEqual([413, 'REQUEST_TOO_LARGE']);
   });
 
   test('bodies of changes that wait for their turn count until they are answered', async () => {
