@@ -3,13 +3,14 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, symlinkSync } fr
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { basePaths } from '../../../src/host/base-paths.js';
+import { putSocket } from '../../fixtures/put-socket.js';
 import { createVictim, type Victim } from './daemon-process.js';
 
 /** What may stand where a file of ours should: none of them can be read as one, and some hold whoever tries for ever. */
 const OBSTACLES: Readonly<Record<string, (path: string) => void>> = {
   'a FIFO': (path) => void execFileSync('mkfifo', [path]),
   'a directory that is not empty': (path) => void mkdirSync(join(path, 'x'), { recursive: true }),
-  'a socket': (path) => void execFileSync(process.execPath, ['-e', `process.chdir(${JSON.stringify(dirname(path))}); require('net').createServer().listen(${JSON.stringify(basename(path))}, () => process.reallyExit(0))`]),
+  'a socket': putSocket,
   'a link to itself': (path) => symlinkSync(basename(path), path),
   ...(process.geteuid?.() === 0 ? { 'a device': (path: string) => void execFileSync('mknod', [path, 'c', '1', '3']) } : {}),
 };

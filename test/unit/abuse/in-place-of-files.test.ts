@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { listLogs, nextLogNumber } from '../../../src/cloudflared/log-files.js';
@@ -20,6 +20,7 @@ import { createJournalStore } from '../../../src/state/journal.js';
 import { readSecret } from '../../../src/state/read-secret.js';
 import { openRevisionStore } from '../../../src/state/revisions.js';
 import { sha256 } from '../../../src/state/hash.js';
+import { putSocket } from '../../fixtures/put-socket.js';
 import { failOnEvent, recordEvents } from '../../fixtures/recorded-events.js';
 import { makeBase, STILL_CLOCK } from '../state/base.js';
 
@@ -30,7 +31,7 @@ const OBSTACLES: Readonly<Record<string, (path: string) => void>> = {
   'a directory that is not empty': (path) => void mkdirSync(join(path, 'x'), { recursive: true }),
   'a link to itself': (path) => symlinkSync(basename(path), path),
   'something endless': (path) => symlinkSync('/dev/zero', path),
-  'a socket': (path) => void execFileSync(process.execPath, ['-e', `process.chdir(${JSON.stringify(dirname(path))}); require('net').createServer().listen(${JSON.stringify(basename(path))}, () => process.reallyExit(0))`]),
+  'a socket': putSocket,
 };
 const TUNNEL_ID = '11111111-2222-3333-4444-555555555555';
 
