@@ -12,6 +12,7 @@ export default defineConfig({
     retry: process.env['CI'] === undefined ? 0 : 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    expect: { poll: { timeout: 10_000, interval: 20 } },
     reporters: ['default'],
     projects: [
       // What has processes and sockets of its own gets a fresh process; the others share one, and are spared its start.

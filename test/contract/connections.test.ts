@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:tls';
 
-import { describe, expect, test, vi, type TestContext } from 'vitest';
+import { describe, expect, test, type TestContext } from 'vitest';
 
 import { createCertificateAuthority } from '../../src/sandbox/certificates.js';
 import { Connector, createTunnel, type ConnectorOptions } from './connector.js';
@@ -136,7 +136,7 @@ describeContract('connections', (program) => {
     await connector.untilConnected();
     expect(sandbox().edge.drop(({ tunnelId }) => tunnelId === connector.tunnel.id)).toBe(1);
     await connector.untilLogged('Retrying connection in up to');
-    await vi.waitFor(async () => expect(await connector.get('/ready')).toMatchObject({ status: 503 }));
+    await expect.poll(() => connector.get('/ready')).toMatchObject({ status: 503 });
     expect((await connector.get('/metrics')).body).not.toContain('tunnel_register_fail');
     await connector.untilLogged('Registered tunnel connection', 2);
     await connector.untilConnected(1);

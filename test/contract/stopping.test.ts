@@ -1,4 +1,4 @@
-import { describe, expect, test, vi, type TestContext } from 'vitest';
+import { describe, expect, test, type TestContext } from 'vitest';
 
 import { createCertificateAuthority } from '../../src/sandbox/certificates.js';
 import { startEdge } from '../../src/sandbox/edge/edge.js';
@@ -47,7 +47,7 @@ describeContract('stopping', (program) => {
     await connector.untilLogged(`Initiating graceful shutdown due to signal ${signal === 'SIGTERM' ? 'terminated' : 'interrupt'}`);
     await connector.untilLogged('Unregistered tunnel connection', 2);
     expect(connector.atEdge).toBe(0);
-    await vi.waitFor(async () => expect(await connector.get('/ready')).toMatchObject({ status: 503 }));
+    await expect.poll(() => connector.get('/ready')).toMatchObject({ status: 503 });
     expect(connector.isAlive).toBe(true);
     origin.release('/wait');
     origin.release('/stream');

@@ -7,6 +7,7 @@ import { Load } from '../../../src/measure/load.js';
 import { wholeBody } from '../../../src/measure/origin.js';
 import type { Answer } from '../../../src/measure/visitor.js';
 import { signalPid } from '../../fixtures/signal-pid.js';
+import { untilSent } from '../../fixtures/until-sent.js';
 import { CLOUDFLARED_KIND, createRig, rulesOf, type Rig } from './rig.js';
 
 const HOSTNAME = 'app.example.com';
@@ -25,10 +26,6 @@ async function publishOne(rig: Rig) {
 }
 
 const startLoad = (rig: Rig): Load => new Load(rig.visitors, { hostname: HOSTNAME, perSecond: 200, origins: ['one', 'two'] });
-
-const untilSent = async (load: Load, count: number): Promise<void> => {
-  while (load.sent < count) await new Promise((resolve) => setImmediate(resolve));
-};
 
 describe(`with the ${CLOUDFLARED_KIND} cloudflared`, () => {
   test('a person logs in, and the domain is connected', async () => {

@@ -4,15 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { readProcess } from '../../../src/host/process-table.js';
 import { Load } from '../../../src/measure/load.js';
 import { wholeBody } from '../../../src/measure/origin.js';
+import { untilSent } from '../../fixtures/until-sent.js';
 import { CLOUDFLARED_KIND, createRig, rulesOf, type Rig } from '../daemon/rig.js';
 import { runCommand, runImport } from './command-line.js';
 import { makeOldTunnel, startOldConnector, type OldTunnel } from './old-connector.js';
 
 const HOSTNAME = 'app.example.com';
-
-const untilSent = async (load: Load, count: number): Promise<void> => {
-  while (load.sent < count) await new Promise((resolve) => setImmediate(resolve));
-};
 
 const runByConfig = ({ configFile, certificateFile }: OldTunnel) => (metrics: string) => ['--config', configFile, 'tunnel', '--origincert', certificateFile, '--metrics', metrics, 'run'];
 const isFrom = (name: string) => (answer: Awaited<ReturnType<Rig['visitors']['get']>>): boolean => answer.kind === 'answered' && answer.status === 200 && answer.body === wholeBody(name);

@@ -8,6 +8,8 @@ import type { Sandbox } from '../../../src/sandbox/sandbox.js';
 import { toTunnelToken, type Tunnel } from '../../../src/sandbox/world/tunnels.js';
 import { toOriginCert } from '../../../src/sandbox/world/api-tokens.js';
 
+const POLL_MS = 10;
+
 /** A tunnel that somebody made and runs by hand, as it was before there was a supervisor. */
 export interface OldTunnel {
   readonly tunnel: Tunnel;
@@ -65,7 +67,7 @@ export async function startOldConnector(sandbox: Sandbox, words: (metrics: strin
   void exited.then(() => (hasExited = true));
   while (!(await isReady(port))) {
     if (hasExited) throw new Error(`the old connector ended: ${log}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return { pid: child.pid ?? 0, exited, log: () => log };
 }

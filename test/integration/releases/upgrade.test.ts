@@ -13,6 +13,7 @@ import { cloudflaredOfVersion } from '../../fixtures/releases/cloudflared-versio
 import { ASSET, sha256, startReleaseServer, status, type ReleaseServer } from '../../fixtures/releases/release-server.js';
 import { tempDirectory } from '../../fixtures/temp-directory.js';
 import { signalPid } from '../../fixtures/signal-pid.js';
+import { untilSent } from '../../fixtures/until-sent.js';
 
 const HOSTNAME = 'app.example.com';
 const OLD = '2026.8.2';
@@ -55,10 +56,6 @@ async function createServingScene(): Promise<Scene & { readonly daemon: Daemon }
 }
 
 const startLoad = (rig: Rig): Load => new Load(rig.visitors, { hostname: HOSTNAME, perSecond: 200, origins: ['one'] });
-
-const untilSent = async (load: Load, count: number): Promise<void> => {
-  while (load.sent < count) await new Promise((resolve) => setImmediate(resolve));
-};
 
 async function eventsSince(rig: Rig, since: number): Promise<readonly SupervisorEvent[]> {
   const seen: SupervisorEvent[] = [];

@@ -57,7 +57,7 @@ function run(): Started & { readonly tunnelId: string; readonly metrics: () => P
       const address = /Starting metrics server on (\S+)\/metrics/u.exec(started.text())?.[1];
       if (address === undefined) throw new Error(`no metrics server yet:\n${started.text()}`);
       return `http://${address}`;
-    }, { timeout: 5000 });
+    }, { timeout: 10_000 });
   return { ...started, tunnelId: tunnel.id, metrics };
 }
 
@@ -119,7 +119,7 @@ describe('scripted faults', () => {
     script({ run: { loseReadinessAfterMs: 200, retryScale: 0.01 } });
     const { metrics, child, ended, tunnelId } = run();
     await registered(tunnelId);
-    await vi.waitFor(async () => expect(await readyStatus(await metrics())).toBe(503), { timeout: 5000 });
+    await expect.poll(async () => readyStatus(await metrics())).toBe(503);
     await sandbox.edge.waitUntil((connections) => !connections.some((connection) => connection.tunnelId === tunnelId));
     child.kill('SIGTERM');
     expect((await ended)[0]).toBe(0);
@@ -131,7 +131,7 @@ describe('scripted faults', () => {
     await registered(tunnelId);
     child.kill('SIGTERM');
     child.kill('SIGINT');
-    await vi.waitFor(async () => expect(await readyStatus(await metrics())).toBe(200));
+    await expect.poll(async () => readyStatus(await metrics())).toBe(200);
     child.kill('SIGKILL');
     expect(await ended).toEqual([null, 'SIGKILL']);
   });
@@ -146,7 +146,7 @@ describe('scripted faults', () => {
   test('it floods its log', async () => {
     script({ run: { floodLinesPerSecond: 5000 } });
     const started = run();
-    await vi.waitFor(() => expect(started.text().split('\n').length).toBeGreaterThan(1000), { timeout: 5000 });
+    await expect.poll(() => started.text().split('\n').length).toBeGreaterThan(1000);
   });
 
   test('/config says something else', async () => {
@@ -181,7 +181,7 @@ describe('scripted faults', () => {
     const pieces: string[] = [];
     const { child } = start(['tunnel', 'login']);
     child.stderr?.on('data', (chunk: Buffer) => pieces.push(chunk.toString()));
-    await vi.waitFor(() => expect(pieces.join('')).toContain('automatically.\n'), { timeout: 5000 });
+    await expect.poll(() => pieces.join('')).toContain('automatically.\n');
     expect(pieces.length).toBeGreaterThan(5);
     expect(pieces.join('')).toMatch(/^https:\/\/dash\.cloudflare\.com\/argotunnel\?aud=&callback=\S+%3D$/mu);
   });
