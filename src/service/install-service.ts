@@ -28,7 +28,8 @@ export async function installService(driver: InitDriver, spec: ServiceSpec, daem
     warnings.push(...(await carryOut(await driver.install(spec, hardening), spec.user)));
     try {
       const { serving, warnings: more } = await restartService(driver, spec.user, daemon);
-      return { serving, hardening, warnings: [...warnings, ...more] };
+      // What cannot be had for installing cannot be had for starting either: said once.
+      return { serving, hardening, warnings: [...warnings, ...more.filter(({ message }) => !warnings.some((one) => one.message === message))] };
     } catch (error) {
       const isLast = hardening === driver.hardenings.at(-1);
       const state = await driver.readState();

@@ -8,6 +8,6 @@ export const run: RunCommand = async (context) => {
   const owner = await readOwner(context);
   const { driver } = requireUnit(owner, readScope(context));
   if (context.options.flag('dry-run')) printSteps(context, driver.start(await driver.readState()));
-  else printDriven(context, await restartService(driver, owner.user, await createDaemonPort(context)), 'The service runs, and no request was lost');
+  else printDriven(context, await restartService(driver, owner.user, await createDaemonPort(context)), 'The service runs');
   return 0;
 };
