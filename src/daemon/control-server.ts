@@ -5,6 +5,7 @@ import { CALLS, type CallName } from '../api/calls.js';
 import { ERRORS, SupervisorError, toSupervisorError } from '../core/errors.js';
 import type { CallContext, Handlers } from './calls.js';
 import { refuseForeign } from './guards.js';
+import { makeRoomForTheNext, type IdleConnections } from './idle-connections.js';
 import { startJsonLines } from './json-lines.js';
 import { parseRequest } from './parse-request.js';
 import { readJsonBody, type BodyBudget } from './read-body.js';
@@ -41,11 +42,11 @@ interface Load {
   unreadAnswerBytes: number;
   readonly bodies: BodyBudget;
   readonly unanswered: WeakMap<Socket, number>;
+  readonly idle: IdleConnections;
 }
 
 /** HTTP over the unix socket: guards, then routing, then one schema, then the handler; every failure is of the table. */
 export function createControlServer(parts: ControlServerParts): Server {
-  const load: Load = { requests: 0, streams: 0, unreadAnswerBytes: 0, bodies: { heldBytes: 0 }, unanswered: new WeakMap() };
   const { headersMs, requestMs } = parts.sendingTimeouts ?? SENDING_TIMEOUTS;
   const server = createServer({
     headersTimeout: headersMs,
@@ -55,6 +56,7 @@ export function createControlServer(parts: ControlServerParts): Server {
     requireHostHeader: false,
   });
   server.maxConnections = Math.min(LIMITS.connections, Math.max(1, Math.floor((parts.descriptorLimit ?? Infinity) / 2)));
+  const load: Load = { requests: 0, streams: 0, unreadAnswerBytes: 0, bodies: { heldBytes: 0 }, unanswered: new WeakMap(), idle: makeRoomForTheNext(server) };
   // All are looked at: their size is bounded, and of more than two thousand Node would drop the rest.
   server.maxHeadersCount = 0;
   // Who closes its sending half still waits for the answer, if there will be an end to it.
@@ -94,14 +96,19 @@ async function serveRequest(request: IncomingMessage, response: ServerResponse, 
 }
 
 /** Each request that waits for its answer holds memory, and thousands fit into one packet: such a client is cut off. */
-function isPaced(socket: Socket, response: ServerResponse, { unanswered }: Load): boolean {
+function isPaced(socket: Socket, response: ServerResponse, { unanswered, idle }: Load): boolean {
   const waiting = (unanswered.get(socket) ?? 0) + 1;
   if (waiting > LIMITS.pipelined) {
     socket.destroy();
     return false;
   }
   unanswered.set(socket, waiting);
-  response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+  idle.leave(socket);
+  response.once('close', () => {
+    const left = (unanswered.get(socket) ?? 1) - 1;
+    unanswered.set(socket, left);
+    if (left === 0) idle.join(socket);
+  });
   return true;
 }
 

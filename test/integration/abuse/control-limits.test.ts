@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -80,6 +81,28 @@ describe('what a client can make the daemon hold', () => {
     await once(client, 'close');
     expect(served).toBeLessThanOrEqual(64);
     expect((await exchange(socketPath, get('/v1/forwarding'))).status).toBe(200);
+  });
+
+  test('connections that say nothing make room for who asks, the oldest first, and one that follows stays', async () => {
+    const { socketPath } = await serve({ readForwarding: () => Promise.resolve(FORWARDING), events: (_request, writer) => {
+      writer.write({ type: 'heartbeat', at: '' });
+      return new Promise(() => undefined);
+    } });
+    const follower = await open(socketPath);
+    follower.write(get('/v1/events'));
+    await once(follower, 'data');
+    const crowd: Socket[] = [];
+    for (let count = 0; count < 700; count += 1) {
+      const client = await open(socketPath);
+      client.on('error', () => client.destroy());
+      client.resume();
+      crowd.push(client);
+    }
+    expect((await exchange(socketPath, get('/v1/forwarding'))).status).toBe(200);
+    await expect.poll(() => crowd.filter(({ closed }) => closed).length).toBeGreaterThan(180);
+    expect(crowd.at(-1)?.closed).toBe(false);
+    expect(follower.closed).toBe(false);
+    for (const client of [...crowd, follower]) client.destroy();
   });
 
   test('requests one after another on one connection are as many as one likes', async () => {
