@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '../core/clock.js';
-import { SupervisorError, toSupervisorError } from '../core/errors.js';
+import { toSupervisorError } from '../core/errors.js';
 import { runPrivileged } from '../host/privileged.js';
 import { isRunning } from '../host/process-table.js';
 import type { Argv } from '../host/run-program.js';
@@ -62,7 +62,11 @@ async function terminate(pid: number, uid: number, { env }: RetirementTools): Pr
     process.kill(pid, 'SIGTERM');
     return;
   }
-  const kill = findSystemProgram('kill');
-  if (kill === undefined) throw new SupervisorError('SERVICE_FAILED', `Process ${pid} is another user's, and this machine has no program \`kill\` to end it as root with.`, { hint: `End it as root: kill -TERM ${pid}` });
-  await runPrivileged([kill, '-TERM', String(pid)], { timeoutMs: KILL_TIMEOUT_MS, env });
+  await runPrivileged(terminateCommand(pid), { timeoutMs: KILL_TIMEOUT_MS, env });
+}
+
+/** In Debian's slim systems `kill` is a word of the shell alone; Node is here in any case. */
+export function terminateCommand(pid: number, find: (name: string) => string | undefined = findSystemProgram): Argv {
+  const kill = find('kill');
+  return kill === undefined ? [process.execPath, '-e', 'process.kill(Number(process.argv[1]), "SIGTERM")', String(pid)] : [kill, '-TERM', String(pid)];
 }

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { carryOutRetirement } from '../../../src/import/carry-out-retirement.js';
+import { carryOutRetirement, terminateCommand } from '../../../src/import/carry-out-retirement.js';
 import type { ProcessReport, ServiceReport, TunnelReport } from '../../../src/import/report.js';
 import { describeLost, planRetirement } from '../../../src/import/retire.js';
 import { readProcess } from '../../../src/host/process-table.js';
@@ -79,6 +79,15 @@ describe('an old process', () => {
     child.kill('SIGKILL');
     await once(child, 'exit');
   });
+});
+
+test('a process is told to end also where there is no program for that', async () => {
+  expect(terminateCommand(42, find)).toEqual(['/usr/bin/kill', '-TERM', '42']);
+  const child = spawn('sleep', ['60']);
+  const ended = once(child, 'exit');
+  const [program, ...words] = terminateCommand(child.pid ?? 0, () => undefined);
+  expect(spawnSync(program ?? '', words, { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+  expect(await ended).toEqual([null, 'SIGTERM']);
 });
 
 test('what nobody serves without the old connector is said, and what is published here under the same name is not', () => {
