@@ -37,7 +37,7 @@ export function planRetirement(report: TunnelReport, readLink: (path: string) =>
   for (const { pid } of bare.filter(({ inContainer }) => inContainer)) left.push(`Process ${pid} runs in a container: stop the container, which would start it again.`);
   const ended = report.processes.filter(({ inContainer }) => !inContainer);
   return {
-    steps: [...steps, ...bare.filter(({ inContainer }) => !inContainer).map(terminate)],
+    steps: [...steps, ...bare.filter(({ inContainer }) => !inContainer).map((process) => terminate(process, asRoot))],
     processes: ended,
     left,
     graceMs: Math.max(0, ...ended.map(({ gracePeriod }) => graceOf(gracePeriod))),
@@ -50,7 +50,7 @@ export function describeLost({ refused, skipped }: Pick<TunnelReport, 'refused' 
     .map(({ number, hostname, path, service }) => `Rule #${number} (${hostname === '' ? 'every other name' : hostname}${path === '' ? '' : ` ${path}`} → ${service}) was not taken over, and nobody serves it without the old connector.`);
 }
 
-const terminate = ({ pid, startTime, uid, commandLine }: ProcessReport): RetireStep => ({ kind: 'terminate', pid, startTime, uid, undo: [commandLine] });
+const terminate = ({ pid, startTime, uid, commandLine }: ProcessReport, asRoot: string): RetireStep => ({ kind: 'terminate', pid, startTime, uid, undo: [uid === 0 ? asRoot + commandLine : commandLine] });
 
 interface Place {
   readonly readLink: (path: string) => string | undefined;

@@ -52,7 +52,8 @@ describe('an old process', () => {
   test('that no service keeps is told to end, and how it was started is what undoes that', () => {
     const planned = plan([], [running({ service: null, gracePeriod: '1m30s' })]);
     expect(commands(planned)).toEqual(['terminate 4000001']);
-    expect(undo(planned)).toEqual(['cloudflared tunnel run']);
+    expect(undo(planned)).toEqual(['sudo cloudflared tunnel run']);
+    expect(undo(plan([], [running({ service: null, uid: 1_000 })]))).toEqual(['cloudflared tunnel run']);
     expect(planned.graceMs).toBe(90_000);
   });
 
