@@ -1,5 +1,6 @@
 import { SupervisorError } from '../core/errors.js';
-import { signalGroup } from '../host/stop-process.js';
+import { readProcess } from '../host/process-table.js';
+import { signalGroup, signalProcess } from '../host/stop-process.js';
 import type { CommandLine } from './command-lines.js';
 
 /** A program whose output is read as it comes: on a pseudo terminal, or through pipes. */
@@ -68,7 +69,15 @@ function onTerminal(pty: PtyModule, { command: [file, ...argv], env, cwd, onText
       resolve();
     });
   });
-  return { pid: program.pid, ended, kill: () => killIf(running, program.pid) };
+  const { pid } = program;
+  const self = readProcess(pid);
+  return {
+    pid, ended,
+    kill: () => {
+      // Just started it has no group of its own yet; then there is nobody but itself.
+      if (running && !signalGroup(pid, 'SIGKILL') && self !== undefined) signalProcess(self, 'SIGKILL');
+    },
+  };
 }
 
 async function throughPipes({ command: [file, ...argv], env, cwd, onText }: WatchRequest): Promise<WatchedProgram> {
@@ -83,10 +92,8 @@ async function throughPipes({ command: [file, ...argv], env, cwd, onText }: Watc
   return {
     pid,
     ended: program.then(() => undefined),
-    kill: () => killIf(program.exitCode === null && program.signalCode === null, pid),
+    kill: () => {
+      if (program.exitCode === null && program.signalCode === null) signalGroup(pid, 'SIGKILL');
+    },
   };
-}
-
-function killIf(running: boolean, pid: number): void {
-  if (running) signalGroup(pid, 'SIGKILL');
 }
