@@ -136,7 +136,7 @@ describeContract('connections', (program) => {
     await connector.untilConnected();
     expect(sandbox().edge.drop(({ tunnelId }) => tunnelId === connector.tunnel.id)).toBe(1);
     await connector.untilLogged('Retrying connection in up to');
-    await expect.poll(() => connector.get('/ready')).toMatchObject({ status: 503 });
+    await context.expect.poll(() => connector.get('/ready')).toMatchObject({ status: 503 });
     expect((await connector.get('/metrics')).body).not.toContain('tunnel_register_fail');
     await connector.untilLogged('Registered tunnel connection', 2);
     await connector.untilConnected(1);

@@ -38,7 +38,7 @@ describeContract('log', (program) => {
 
   test('for people: time, level, message, fields; the error first', async (context) => {
     const connector = start(context, { flags: ['--output', 'default'], edges: ['127.0.0.1:1'] });
-    await expect.poll(() => connector.text).toMatch(/^\S+Z ERR Unable to establish connection with Cloudflare edge error="[^"]+" connIndex=0 event=0 ip=127\.0\.0\.1$/mu);
+    await context.expect.poll(() => connector.text).toMatch(/^\S+Z ERR Unable to establish connection with Cloudflare edge error="[^"]+" connIndex=0 event=0 ip=127\.0\.0\.1$/mu);
     expect(connector.text).toMatch(new RegExp(`^\\S+Z INF Starting tunnel tunnelID=${connector.tunnel.id}$`, 'mu'));
   });
 
@@ -55,7 +55,7 @@ describeContract('log', (program) => {
     const path = join(new Scratch(context).directory, 'deep', 'log');
     for (const count of [1, 2]) {
       const connector = start(context, { flags: ['--logfile', path, '--output', 'default'] });
-      await expect.poll(() => connector.text).toContain('Registered tunnel connection');
+      await context.expect.poll(() => connector.text).toContain('Registered tunnel connection');
       connector.child.kill('SIGKILL');
       await connector.ended;
       const lines = readFileSync(path, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as { readonly message: string });
@@ -91,7 +91,7 @@ describeContract('log', (program) => {
     const descriptor = openSync(path, 'a');
     startWith(context, descriptor);
     closeSync(descriptor);
-    await expect.poll(() => readFileSync(path, 'utf8')).toMatch(/^before\n[^]*Retrying connection in up to 4s/u);
+    await context.expect.poll(() => readFileSync(path, 'utf8')).toMatch(/^before\n[^]*Retrying connection in up to 4s/u);
   });
 
   test('an existing file of the configuration is said to be loaded at level debug only', async (context) => {

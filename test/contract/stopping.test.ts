@@ -47,7 +47,7 @@ describeContract('stopping', (program) => {
     await connector.untilLogged(`Initiating graceful shutdown due to signal ${signal === 'SIGTERM' ? 'terminated' : 'interrupt'}`);
     await connector.untilLogged('Unregistered tunnel connection', 2);
     expect(connector.atEdge).toBe(0);
-    await expect.poll(() => connector.get('/ready')).toMatchObject({ status: 503 });
+    await context.expect.poll(() => connector.get('/ready')).toMatchObject({ status: 503 });
     expect(connector.isAlive).toBe(true);
     origin.release('/wait');
     origin.release('/stream');
