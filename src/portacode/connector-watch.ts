@@ -23,7 +23,7 @@ const MESSAGES: Readonly<Record<ConnectorState, string>> = {
 
 export class ConnectorWatch {
   readonly #states = new Map<number, ConnectorState>();
-  /** Why nothing serves; it may be known only when the next one is being started. */
+  /** Why nothing serves; it may be known only when the next one is being started, or serves already. */
   #failure: { readonly code: string; readonly message: string } | undefined;
   #last: string;
 
@@ -54,8 +54,8 @@ export class ConnectorWatch {
         this.#note(event.data);
         break;
       case 'connector.failed':
-        this.#failure = event.data.error;
         this.#note(event.data);
+        this.#failure = this.now().state === 'ready' ? undefined : event.data.error;
         break;
       default:
         return undefined;

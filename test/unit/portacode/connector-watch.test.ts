@@ -30,3 +30,9 @@ test('of one that died the reason is known only when the next one starts', () =>
   const said = [event('stopped', 1, 'stopped'), event('started', 2, 'starting'), event('failed', 1, 'stopped'), event('ready', 2, 'ready')].map((one) => watch.take(one));
   expect(said.map((news) => [news?.state, news?.errorCode])).toEqual([['stopped', null], ['starting', null], ['starting', 'CONNECTOR_CRASHED'], ['ready', null]]);
 });
+
+test('a reason that is known only when the next one serves is none of what comes later', () => {
+  const watch = new ConnectorWatch([connector(1, 'ready')]);
+  const said = [event('stopped', 1, 'stopped'), event('started', 2, 'starting'), event('ready', 2, 'ready'), event('failed', 1, 'stopped'), event('lost', 2, 'lost')].map((one) => watch.take(one));
+  expect(said.map((news) => [news?.state, news?.errorCode])).toEqual([['stopped', null], ['starting', null], ['ready', null], [undefined, undefined], ['lost', null]]);
+});
