@@ -73,8 +73,8 @@ interface WritableJournal extends OpenJournal {
 /** `length` is how far the file is good: each line is written there, over what a failed or torn one may have left. */
 function openJournal(path: string, handle: FileHandle, length: number): WritableJournal {
   let good = length;
-  /** A new file's name is on disk with its first lines, and not before. */
-  let isNamed = length > 0;
+  /** The file's name is on disk with the first lines that are: whoever opened it before may have died sooner. */
+  let isNamed = false;
   let last: Promise<unknown> = Promise.resolve();
 
   const sync = async (): Promise<void> => {
