@@ -87,7 +87,7 @@ export function printImported(context: CommandContext, imported: AnswerOf<'impor
 }
 
 /** How the old connector would be stopped. */
-export function printPlan({ output }: CommandContext, { steps, left }: Retirement, lost: readonly string[]): void {
+export function printRetirementPlan({ output }: CommandContext, { steps, left }: Retirement, lost: readonly string[]): void {
   output.value({ plan: steps });
   output.warn([...lost.map((message) => ({ code: 'OLD_RULE_LOST', message })), ...left.map((message) => ({ code: 'OLD_CONNECTOR_LEFT', message }))]);
   output.line('To stop the old connector this would be done, in this order:');

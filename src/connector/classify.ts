@@ -76,7 +76,7 @@ const FATAL_START = 1;
 export const classifyLife = (remote: RemoteFacts): Failure =>
   classifyRemotely(remote) ?? failure(remote.everReady ? 'CONNECTOR_LOST' : 'CONNECTOR_NOT_READY');
 
-export function describeExit({ exitCode, signal, lastLine }: ProcessExit): string {
+function describeExit({ exitCode, signal, lastLine }: ProcessExit): string {
   const how = signal !== null ? `It died of ${signal}` : exitCode !== null ? `Its exit code was ${exitCode}` : 'How it ended is not known';
   return lastLine === '' ? `${how}.` : `${how}; the last it wrote: ${lastLine}`;
 }

@@ -3,11 +3,11 @@ import { SupervisorError } from '../core/errors.js';
 import { nextTurn } from '../core/turns.js';
 
 /** Ten thousand rules with options fit four times. */
-export const BODY_BYTES = 8 * 1024 * 1024;
+const BODY_BYTES = 8 * 1024 * 1024;
 /** Of all requests that are being read, or wait for their turn: what they were parsed into takes some times as much. */
-export const ALL_BODIES_BYTES = 64 * 1024 * 1024;
+const ALL_BODIES_BYTES = 64 * 1024 * 1024;
 /** Nothing that we take is deeper than ten; deeper input only overflows somebody's stack. */
-export const NESTING_DEPTH = 32;
+const NESTING_DEPTH = 32;
 /** What a piece takes beside its bytes: a body may come one byte at a time. */
 const PIECE_BYTES = 128;
 const LARGE_BYTES = 256 * 1024;

@@ -16,7 +16,7 @@ export interface DriftParts {
   readonly logger: Logger;
 }
 
-export const DRIFT_INTERVAL_MS = 300_000;
+const DRIFT_INTERVAL_MS = 300_000;
 const CHECK_TIMEOUT_MS = 120_000;
 
 /** Looks for drift of our DNS records now and every few minutes, until aborted. Never rejects. */
@@ -33,10 +33,9 @@ async function checkOnce({ dns, tunnel, onChecked, clock, logger }: DriftParts, 
   try {
     await withDeadline(clock, CHECK_TIMEOUT_MS, signal, async (limited) => {
       // A machine that joined looks after nobody's records, and one without a certificate cannot; what it owes of a tunnel before is its own.
-      if (identity === undefined || identity.joined || identity.zoneId === NO_ZONE) return await dns.removeOwedElsewhere(identity?.id, limited);
+      if (identity === undefined || identity.joined || identity.zoneId === NO_ZONE) return void (await dns.removeOwedElsewhere(identity?.id, limited));
       const report = await dns.checkDrift(identity.zoneId, limited);
       logger.debug({ drifted: report.drifted.length, owed: report.owed.length, readable: report.readable }, 'DNS records were checked');
-      return report.warnings;
     });
     await onChecked();
   } catch (error) {

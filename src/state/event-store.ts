@@ -28,7 +28,7 @@ export interface EventStore {
   close(): void;
 }
 
-export const KEPT_EVENTS = 10_000;
+const KEPT_EVENTS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /** What becomes of a full file. */

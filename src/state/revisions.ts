@@ -12,7 +12,7 @@ import { createCurrentDocument, createRevisionDocument, type RevisionRecord } fr
 import { setAside } from './set-aside.js';
 
 /** How many committed revisions are kept, the current one among them. */
-export const KEPT_REVISIONS = 10;
+const KEPT_REVISIONS = 10;
 
 /**
  * `revisions/N.json` and `N.yml`, never changed once written, and `current.json`, which says which one is committed. A

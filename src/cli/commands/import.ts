@@ -12,7 +12,7 @@ import { describeLost, planRetirement, type Retirement } from '../../import/reti
 import { surveyMachine } from '../../import/survey/survey.js';
 import { runForUser } from '../../service/carry-out.js';
 import type { CommandContext, RunCommand } from '../command.js';
-import { printImported, printPlan, printReport, printRetired, printStillThere } from '../import-printer.js';
+import { printImported, printReport, printRetired, printRetirementPlan, printStillThere } from '../import-printer.js';
 import { whoServes } from '../start-daemon.js';
 
 export const run: RunCommand = async (context) => {
@@ -25,7 +25,7 @@ export const run: RunCommand = async (context) => {
   const candidate = chooseCandidate(decision, options.text('tunnel'));
   if (options.flag('dry-run')) {
     if (options.flag('apply')) refuseUnready(candidate);
-    if (options.flag('retire-old')) printPlan(context, planFor(candidate.report), await findLost(context, candidate.report));
+    if (options.flag('retire-old')) printRetirementPlan(context, planFor(candidate.report), await findLost(context, candidate.report));
     return 0;
   }
   if (options.flag('apply')) await takeOver(context, candidate);
