@@ -33,7 +33,10 @@ async function checkOnce({ dns, tunnel, onChecked, clock, logger }: DriftParts, 
   try {
     await withDeadline(clock, CHECK_TIMEOUT_MS, signal, async (limited) => {
       // A machine that joined looks after nobody's records, and one without a certificate cannot; what it owes of a tunnel before is its own.
-      if (identity === undefined || identity.joined || identity.zoneId === NO_ZONE) return void (await dns.removeOwedElsewhere(identity?.id, limited));
+      if (identity === undefined || identity.joined || identity.zoneId === NO_ZONE) {
+        await dns.removeOwedElsewhere(identity?.id, limited);
+        return;
+      }
       const report = await dns.checkDrift(identity.zoneId, limited);
       logger.debug({ drifted: report.drifted.length, owed: report.owed.length, readable: report.readable }, 'DNS records were checked');
     });
