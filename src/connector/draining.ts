@@ -44,7 +44,7 @@ export function stepDraining(machine: Machine, phase: Draining, message: Message
       const over: Phase = { name: 'stopped', id: phase.life.id };
       const stopped: Effect = announce(phase, { event: 'connector.stopped', exit: message.exit });
       const { because } = phase.stop;
-      if (because === undefined || !machine.kept) return moveTo({ ...machine, failure: because ?? machine.failure }, over, [stopped]);
+      if (because === undefined || machine.standing !== 'kept') return moveTo({ ...machine, failure: because ?? machine.failure }, over, [stopped]);
       const next = failed(machine, because, phase.readyForMs, context);
       return { machine: next.machine, effects: [stopped, ...next.effects] };
     }
@@ -58,9 +58,9 @@ export function stepDraining(machine: Machine, phase: Draining, message: Message
     case 'tick':
       return stepTime(machine, phase, context);
     case 'keep':
-      return stay({ ...machine, kept: true });
+      return stay({ ...machine, standing: 'kept' });
     case 'release':
-      return stay({ ...machine, kept: false });
+      return stay({ ...machine, standing: 'released' });
     case 'launched': case 'launch-failed': case 'life-diagnosed': case 'exit-diagnosed': case 'network-checked':
     case 'cause-checked': case 'nudged': case 'replacement-failed': case 'recycle': break;
   }

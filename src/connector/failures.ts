@@ -22,7 +22,7 @@ export interface FailureSpec {
   readonly cure: Cure;
 }
 
-const RESTART = 'Starts it again: at once the first time, then after doubling, jittered delays of up to 60 s.';
+const RESTART = 'Starts it again: at once the first time, then after doubling, jittered delays of up to 60 s. In a change: once, then the change is rolled back.';
 const SLOWLY = 'Reports it at once, tries again every few minutes, and at once when the file or program changes.';
 const WAIT = 'Leaves a running connector alone, which reconnects by itself; starts an ended one when the network is back.';
 

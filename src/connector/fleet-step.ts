@@ -2,7 +2,7 @@ import { failure } from './failures.js';
 import { keptSlot, slotsOf } from './fleet.js';
 import type { Fleet, FleetContext, FleetEffect, FleetMessage, FleetStep, Slot } from './fleet.js';
 import { announce, idOf, isOver } from './machine.js';
-import type { Context, Effect, Message, StopHow } from './machine.js';
+import type { Context, Effect, Message, Standing, StopHow } from './machine.js';
 import { adoptMachine, newMachine, startMachine, step } from './state-machine.js';
 
 /** One message to the fleet, and what becomes of it. Pure: the rules of fleet.ts hold when it returns. */
@@ -34,7 +34,7 @@ class Work {
   apply(message: FleetMessage): void {
     switch (message.type) {
       case 'start':
-        this.#start(message.revision, false, 'own');
+        this.#start(message.revision, 'candidate', 'own');
         return;
       case 'adopt': {
         const key = this.#fleet.nextId;
@@ -84,7 +84,7 @@ class Work {
     if (replacement === undefined) return;
     const candidate = this.#find(replacement.key);
     const replaced = this.#find(replacement.of);
-    const superseded = replaced === undefined || !replaced.machine.kept;
+    const superseded = replaced === undefined || replaced.machine.standing !== 'kept';
     if (candidate !== undefined && !superseded && candidate.machine.phase.name === 'ready' && replaced.machine.phase.name !== 'ready') {
       this.#fleet = { ...this.#fleet, replacement: undefined };
       this.#update({ ...candidate, role: 'own', inherits: [replaced.key, ...replaced.inherits].slice(0, REMEMBERED) });
@@ -112,12 +112,12 @@ class Work {
       return;
     }
     this.#releaseOthers(undefined);
-    this.#start(revision, true, 'own');
+    this.#start(revision, 'kept', 'own');
   }
 
   #prefer(key: number): void {
     const chosen = this.#find(key);
-    if (chosen === undefined || chosen.dismissed || chosen.machine.kept) return;
+    if (chosen === undefined || chosen.dismissed || chosen.machine.standing === 'kept') return;
     this.#dropReplacement();
     this.#keepAlone(chosen);
   }
@@ -130,7 +130,7 @@ class Work {
 
   #replace(lost: Slot): void {
     const { now, policy } = this.#context;
-    if (this.#fleet.closing || !lost.machine.kept) return;
+    if (this.#fleet.closing || lost.machine.standing !== 'kept') return;
     if (!this.#fleet.overlap) {
       this.#tell(lost.key, { type: 'recycle', failure: failure('CONNECTOR_LOST') });
       return;
@@ -139,7 +139,7 @@ class Work {
       this.#tell(lost.key, { type: 'replacement-failed' });
       return;
     }
-    const key = this.#start(lost.machine.revision, false, 'replacement');
+    const key = this.#start(lost.machine.revision, 'candidate', 'replacement');
     const replacement = { key, of: lost.key, deadlineAt: now + policy.replacementReadyMs };
     this.#fleet = { ...this.#fleet, replacement, replacementNotBefore: now + policy.replacementReadyMs };
   }
@@ -151,10 +151,10 @@ class Work {
     this.#dismiss(replacement.key, 'drain');
   }
 
-  #start(revision: number, kept: boolean, role: Slot['role']): number {
+  #start(revision: number, standing: Standing, role: Slot['role']): number {
     const key = this.#fleet.nextId;
     if (this.#fleet.closing) return key;
-    const started = startMachine(newMachine(revision, kept), this.#inner());
+    const started = startMachine(newMachine(revision, standing), this.#inner());
     this.#add({ key, role, lives: [key], inherits: [], machine: started.machine, dismissed: false });
     this.#perform(key, started.effects);
     return key;
@@ -165,7 +165,7 @@ class Work {
   }
 
   #releaseOthers(key: number | undefined): void {
-    for (const slot of this.#fleet.slots) if (slot.key !== key && slot.machine.kept) this.#tell(slot.key, { type: 'release' });
+    for (const slot of this.#fleet.slots) if (slot.key !== key && slot.machine.standing === 'kept') this.#tell(slot.key, { type: 'release' });
   }
 
   #dismiss(key: number, how: StopHow): void {

@@ -57,7 +57,7 @@ export interface FleetStep {
 export const newFleet = (overlap: boolean): Fleet =>
   ({ slots: [], nextId: 1, closing: false, overlap, replacement: undefined, replacementNotBefore: 0 });
 
-export const keptSlot = (fleet: Fleet): Slot | undefined => fleet.slots.find((slot) => slot.machine.kept);
+export const keptSlot = (fleet: Fleet): Slot | undefined => fleet.slots.find((slot) => slot.machine.standing === 'kept');
 
 /** Those that a handle with this id means, newest last. */
 export const slotsOf = (fleet: Fleet, id: number): readonly Slot[] =>

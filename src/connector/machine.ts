@@ -11,13 +11,19 @@ import type { Counters, NetworkState, Probe, ProcessExit } from './ports.js';
  */
 export interface Machine {
   readonly revision: number;
-  /** Restarted when it ends. At most one machine of a fleet is. */
-  readonly kept: boolean;
+  readonly standing: Standing;
   readonly backoff: Backoff;
   /** What is wrong with it now, for people; undefined while it serves. */
   readonly failure: Failure | undefined;
   readonly phase: Phase;
 }
+
+/**
+ * `candidate`: started for a change that is to prove it; one start more where it ends by chance before it was ready.
+ * `kept`: restarted whenever it ends. At most one machine of a fleet is.
+ * `released`: serves while it does, and is not started again: its rules are old.
+ */
+export type Standing = 'candidate' | 'kept' | 'released';
 
 /** One process, from its start to its end. */
 export interface Life {

@@ -1,4 +1,5 @@
-import { addFailure, addStart, earliestStart, restartAt, slowRetryAt } from './backoff.js';
+import { addFailure, addStart, earliestStart, isBarren, restartAt, slowRetryAt } from './backoff.js';
+import type { Backoff } from './backoff.js';
 import { cureOf } from './failures.js';
 import type { Failure } from './failures.js';
 import { announce, idOf, moveTo } from './machine.js';
@@ -37,7 +38,7 @@ export function ended(machine: Machine, exit: ProcessExit, readyForMs: number, c
   const id = idOf(phase);
   const stopped: Effect = { type: 'announce', id, pid: life?.pid ?? null, announcement: { event: 'connector.stopped', exit } };
   const examine: Effect = { type: 'diagnose-exit', id, exit, livedMs: context.now - (life?.since ?? context.now), everReady, refused: (life?.registerFailures ?? 0) > 0 };
-  if (machine.kept && everReady) {
+  if (machine.standing === 'kept' && everReady) {
     const backoff = addFailure(machine.backoff, readyForMs, context.policy);
     if (restartAt(backoff, context.now, context.policy, context.random) <= context.now) {
       const next = launch({ ...machine, backoff }, context);
@@ -51,15 +52,15 @@ export function ended(machine: Machine, exit: ProcessExit, readyForMs: number, c
 export function failed(machine: Machine, reason: Failure, readyForMs: number, context: Context): Step {
   const { policy, now, random } = context;
   const id = idOf(machine.phase);
+  if (machine.standing === 'released') return giveUp(machine, reason);
   if (reason.code === 'METRICS_PORT_TAKEN' && machine.backoff.ports < policy.portRetries) {
     const next = { ...machine, backoff: { ...machine.backoff, ports: machine.backoff.ports + 1 } };
     return followedBy(launchSoon(next, context), id, reason);
   }
-  if (!machine.kept) return conclude({ ...machine, failure: reason, phase: { name: 'stopped', id } }, reason, undefined);
+  if (machine.standing === 'candidate') return failedCandidate(machine, reason, context);
   switch (cureOf(reason.code)) {
     case 'restart': {
-      const backoff = addFailure(machine.backoff, readyForMs, policy);
-      const until = restartAt(backoff, now, policy, random);
+      const { backoff, until } = countFailure(machine, readyForMs, context);
       if (until <= now) return followedBy(launch({ ...machine, backoff, failure: reason }, context), id, reason);
       return conclude({ ...machine, backoff, failure: reason, phase: { name: 'waiting', id, until, network: undefined } }, reason, until);
     }
@@ -74,6 +75,24 @@ export function failed(machine: Machine, reason: Failure, readyForMs: number, co
   const until = slowRetryAt(backoff, now, policy, random);
   const cause = { at: now + policy.causeCheckMs, busy: false };
   return conclude({ ...machine, backoff, failure: reason, phase: { name: 'failed', id, until, cause } }, reason, until);
+}
+
+/**
+ * A candidate waits for nothing. But what may have been chance (a port that was taken for a moment, a kill) is no reason
+ * to give up a change: where it was not ready yet, it is started once more, at once.
+ */
+function failedCandidate(machine: Machine, reason: Failure, context: Context): Step {
+  const { backoff, until } = countFailure(machine, 0, context);
+  const again = isBarren(machine.backoff) && cureOf(reason.code) === 'restart' && until <= context.now;
+  return again ? followedBy(launch({ ...machine, backoff }, context), idOf(machine.phase), reason) : giveUp(machine, reason);
+}
+
+const giveUp = (machine: Machine, reason: Failure): Step =>
+  conclude({ ...machine, failure: reason, phase: { name: 'stopped', id: idOf(machine.phase) } }, reason, undefined);
+
+function countFailure(machine: Machine, readyForMs: number, { now, policy, random }: Context): { readonly backoff: Backoff; readonly until: number } {
+  const backoff = addFailure(machine.backoff, readyForMs, policy);
+  return { backoff, until: restartAt(backoff, now, policy, random) };
 }
 
 const conclude = (machine: Machine, reason: Failure, retryAt: number | undefined): Step => ({

@@ -1,7 +1,7 @@
 import { forgetBarren, NO_FAILURES } from './backoff.js';
 import { drain, drainingDueAt, stepDraining, stopWithoutLife } from './draining.js';
 import { announce, isOver, moveTo, stay } from './machine.js';
-import type { Context, Life, Machine, Message, Phase, Step } from './machine.js';
+import type { Context, Life, Machine, Message, Phase, Standing, Step } from './machine.js';
 import { probeInterval, LOST_PROBES, STARTING_PROBES, YOUNG_READY_PROBES } from './policy.js';
 import type { ProbeStep } from './policy.js';
 import { awaitNextLife, ended, failed, launch, launchSoon } from './recovering.js';
@@ -11,10 +11,10 @@ import { diagnoseWhenDue, newWatch, stepWatch, watchDueAt } from './without-conn
  * One connector: (state, message) gives (state, effects). Pure: no clock, no process, no promise in here.
  *
  *   launching ─ starting ─ ready ⇄ lost        draining ─ stopped
- *       └───────────┴────────┴──────┴─ examining ─ waiting | failed ─ launching …      (kept ones only)
+ *       └───────────┴────────┴──────┴─ examining ─ waiting | failed ─ launching …      (kept ones; a candidate once)
  */
-export const newMachine = (revision: number, kept: boolean): Machine => ({
-  revision, kept, backoff: NO_FAILURES, failure: undefined, phase: { name: 'stopped', id: 0 },
+export const newMachine = (revision: number, standing: Standing): Machine => ({
+  revision, standing, backoff: NO_FAILURES, failure: undefined, phase: { name: 'stopped', id: 0 },
 });
 
 export const startMachine = (machine: Machine, context: Context): Step => launch(machine, context);
@@ -22,7 +22,7 @@ export const startMachine = (machine: Machine, context: Context): Step => launch
 /** A process that runs already. It may have served before: it is treated as if it had. */
 export function adoptMachine(revision: number, pid: number, ageMs: number, context: Context): Machine {
   const life = { ...newLife(context.nextId, pid, context), since: context.now - ageMs, everReady: true };
-  return { ...newMachine(revision, false), phase: { name: 'starting', life, watch: newWatch(life, context) } };
+  return { ...newMachine(revision, 'released'), phase: { name: 'starting', life, watch: newWatch(life, context) } };
 }
 
 export function step(machine: Machine, message: Message, context: Context): Step {
@@ -75,11 +75,11 @@ function stepBetween(machine: Machine, phase: Between, message: Message, context
       if (message.changed) return launchSoon(machine, context);
       return moveTo(machine, { ...phase, cause: { at: context.now + context.policy.causeCheckMs, busy: false } });
     case 'keep': {
-      const kept = { ...machine, kept: true };
+      const kept: Machine = { ...machine, standing: 'kept' };
       return isOver(phase) ? launchSoon(kept, context) : stay(kept);
     }
     case 'release': {
-      const released = { ...machine, kept: false };
+      const released: Machine = { ...machine, standing: 'released' };
       return phase.name === 'waiting' || phase.name === 'failed' ? moveTo(released, { name: 'stopped', id: phase.id }) : stay(released);
     }
     case 'stop':
@@ -115,9 +115,9 @@ function stepLife(machine: Machine, phase: Living, message: Message, context: Co
     case 'recycle':
       return drain(machine, life, 'drain', message.failure, readyForMs(phase, context.now), context);
     case 'keep':
-      return stay({ ...machine, kept: true });
+      return stay({ ...machine, standing: 'kept' });
     case 'release':
-      return stay({ ...machine, kept: false });
+      return stay({ ...machine, standing: 'released' });
     case 'launched': case 'launch-failed': case 'exit-diagnosed': case 'network-checked': case 'cause-checked': break;
   }
   return stay(machine);

@@ -53,7 +53,7 @@ const isServing = (life: Life): boolean => (life.inFlight ?? 0) > 0;
 function judge(machine: Machine, phase: Unconnected, context: Context): Step {
   const { now, policy } = context;
   const here = moveTo(machine, phase);
-  if (!machine.kept || phase.watch.networkUpSince === undefined) return here;
+  if (machine.standing !== 'kept' || phase.watch.networkUpSince === undefined) return here;
   const withoutMs = now - Math.max(phase.watch.networkUpSince, phase.name === 'lost' ? phase.since : phase.life.since);
   if (phase.name === 'starting') {
     if (withoutMs < policy.withoutConnectionMs) return here;

@@ -194,6 +194,19 @@ describe('failures that only a stand-in can be made to show', () => {
     await rig.seen('connector.ready');
   });
 
+  test('a change that proves one which ends once by chance is not given up, and one which ends again is', async () => {
+    await rig.setFaults({ run: { neverReady: true, crash: { afterMs: 50, exitCode: 3 }, firstStarts: 1 } });
+    const supervisor = rig.supervisor();
+    const never = new AbortController().signal;
+    const rules = [{ service: 'http_status:404' }];
+    const handle = await supervisor.start(1);
+    await supervisor.verify(handle, rules, never);
+    await rig.setFaults({ run: { neverReady: true, crash: { afterMs: 50, exitCode: 3 } } });
+    const other = await supervisor.start(1);
+    await expect(supervisor.verify(other, rules, never)).rejects.toMatchObject({ code: 'CONNECTOR_CRASHED' });
+    expect(supervisor.current().map(({ id }) => id)).toEqual([handle.id]);
+  });
+
   test('hangs and is never ready, with the edge up: killed and started again after its time', async () => {
     await rig.setFaults({ run: { hang: true, firstStarts: 1 } });
     rig.supervisor({ firstDiagnosisMs: 100, diagnosisMs: 100, withoutConnectionMs: 400 }).promote(1);

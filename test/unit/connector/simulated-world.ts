@@ -95,7 +95,7 @@ export class SimulatedWorld {
   }
 
   kept(): Fleet['slots'][number] | undefined {
-    return this.fleet.slots.find((slot) => slot.machine.kept);
+    return this.fleet.slots.find((slot) => slot.machine.standing === 'kept');
   }
 
   running(): readonly SimulatedProcess[] {
@@ -117,7 +117,7 @@ export class SimulatedWorld {
   }
 
   check(): void {
-    const kept = this.fleet.slots.filter((slot) => slot.machine.kept);
+    const kept = this.fleet.slots.filter((slot) => slot.machine.standing === 'kept');
     if (kept.length > 1) throw new Error('two owners');
   }
 

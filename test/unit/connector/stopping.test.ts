@@ -21,7 +21,7 @@ class Bench {
   wanted: readonly Effect['type'][] = [];
 
   constructor(kept = false) {
-    const started = startMachine(newMachine(1, kept), this.context());
+    const started = startMachine(newMachine(1, kept ? 'kept' : 'candidate'), this.context());
     this.machine = step(started.machine, { type: 'launched', id: 1, pid: 99 }, this.context()).machine;
   }
 
@@ -159,7 +159,7 @@ describe('the stopping protocol', () => {
   });
 
   test('told to stop while it is being started: stopped as soon as there is a process', () => {
-    const launching = startMachine(newMachine(1, false), { now: 0, random: () => 0, policy, nextId: 1 });
+    const launching = startMachine(newMachine(1, 'candidate'), { now: 0, random: () => 0, policy, nextId: 1 });
     const context: Context = { now: 0, random: () => 0, policy, nextId: 2 };
     const told = step(launching.machine, { type: 'stop', how: 'drain' }, context);
     expect(told.effects).toEqual([]);

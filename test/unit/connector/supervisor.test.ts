@@ -200,6 +200,36 @@ describe('the supervisor', () => {
     await supervisor.discard(handle);
   });
 
+  test('a candidate that ends by chance is started once more, and is given up when it ends again', async () => {
+    const { supervisor, settle, processes } = bench();
+    const handle = await supervisor.start(1);
+    const verified = supervisor.verify(handle, last, never).then(() => 'verified', (error: unknown) => error);
+    processes[0]?.end({ exitCode: 1 });
+    await settle();
+    expect(processes).toHaveLength(2);
+    expect(supervisor.current()).toMatchObject([{ id: handle.id, pid: processes[1]?.pid }]);
+    processes[1]?.end({ exitCode: 1 });
+    await settle();
+    expect(await verified).toMatchObject({ code: 'CONNECTOR_CRASHED' });
+    expect(processes).toHaveLength(2);
+    expect(supervisor.current()).toEqual([]);
+  });
+
+  test('one that has served and is not kept is not started again', async () => {
+    const { supervisor, settle, processes, turn } = bench();
+    const handle = await supervisor.start(1);
+    const verified = supervisor.verify(handle, last, never);
+    const [process] = processes;
+    if (process !== undefined) process.probe = READY;
+    await turn(100);
+    await verified;
+    process?.end({ exitCode: 1 });
+    await settle();
+    await turn(5_000);
+    expect(processes).toHaveLength(1);
+    expect(supervisor.current()).toEqual([]);
+  });
+
   test('orphans serve on until the kept one is ready, and are among the current ones', async () => {
     const orphan = new FakeProcess(7, 1);
     orphan.probe = READY;
