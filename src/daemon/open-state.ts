@@ -65,6 +65,7 @@ export async function openState(paths: BasePaths, emit: Emit, clock: Clock): Pro
     retired: createRetiredCertificates(paths, {
       zoneOf: (pem) => parseOriginCert(pem).zoneId,
       zoneInUse: () => Promise.resolve(tunnel?.zoneId),
+      zoneBeingLeft: async () => (await staging.readPrevious())?.identity.zoneId,
       zonesOfRecords: () => ledger.list().map(({ zoneId }) => zoneId),
     }),
     artifacts: {

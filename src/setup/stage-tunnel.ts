@@ -25,8 +25,8 @@ export async function stageTunnel(ports: SetupPorts, run: SetupRun, signal: Abor
 export async function unstageTunnel(ports: SetupPorts, signal: AbortSignal): Promise<void> {
   const [pem, intent, installed] = await Promise.all([ports.staging.readCertificate(), ports.staging.readIntent(), ports.installed()]);
   if (pem !== undefined && intent !== undefined) await removeMadeTunnel(ports.openAccount(pem), intent, installed?.identity.id, signal);
-  await ports.retired.prune();
   await ports.staging.clear();
+  await ports.retired.prune();
 }
 
 /** A tunnel that was taken over without a certificate is stayed on; only now its name can be asked for. */

@@ -12,6 +12,8 @@ export interface RetiredCertificatesOptions {
   readonly zoneOf: (pem: Secret) => string;
   /** Of the certificate in use. */
   readonly zoneInUse: () => Promise<string | undefined>;
+  /** Which a setup that is under way is about to leave: it is in use until the new one is. */
+  readonly zoneBeingLeft: () => Promise<string | undefined>;
   /** In which the ledger has records. */
   readonly zonesOfRecords: () => Iterable<string>;
 }
@@ -40,9 +42,9 @@ export function createRetiredCertificates(paths: BasePaths, options: RetiredCert
     },
     prune: async () => {
       const needed = new Set(options.zonesOfRecords());
-      const inUse = await options.zoneInUse();
+      const [inUse, left] = await Promise.all([options.zoneInUse(), options.zoneBeingLeft()]);
       for (const zoneId of await listZones(paths.retiredDir)) {
-        if (zoneId === inUse || !needed.has(zoneId)) await removeDurably(join(paths.retiredDir, `${zoneId}.pem`));
+        if ((zoneId === inUse && zoneId !== left) || !needed.has(zoneId)) await removeDurably(join(paths.retiredDir, `${zoneId}.pem`));
       }
     },
     read: async (zoneId) => readSecret(fileOf(zoneId)),

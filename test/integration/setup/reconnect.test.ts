@@ -41,6 +41,22 @@ describe('a reconnect', () => {
     expect((await harness.files()).filter((file) => file.startsWith('retired/'))).toEqual([]);
   });
 
+  test('keeps the key to the zone that it leaves, whoever tidies up meanwhile, and only where it is left', async () => {
+    await setUpIn('example.com', 'one');
+    const old = await harness.installed();
+    harness.ledger = [{ hostname: 'app.example.com', zoneId: old?.identity.zoneId ?? '', recordId: 'r', content: 'x', createdAt: '', previous: [], adopted: false, removalOwed: false }];
+    // As a look for drift does.
+    harness.beforePublish = async () => {
+      await harness.ports.retired.prune();
+      throw new Error('not today');
+    };
+    await setUpIn('example.org', 'two').catch(() => undefined);
+    expect((await harness.files()).filter((file) => file.startsWith('retired/'))).toEqual([]);
+    harness.beforePublish = async () => harness.ports.retired.prune();
+    await setUpIn('example.org', 'two');
+    expect(await harness.files()).toContain(`retired/${old?.identity.zoneId ?? ''}.pem`);
+  });
+
   test('leaves an old tunnel that we did not make, and one that is in use by others', async () => {
     harness.sandbox.world.tunnels.create(harness.issue().certificate.accountId, 'one');
     await setUpIn('example.com', 'one');

@@ -84,6 +84,7 @@ export async function startSetupHarness(options: SandboxOptions = {}): Promise<S
     retired: createRetiredCertificates(paths, {
       zoneOf: (pem) => parseOriginCert(pem).zoneId,
       zoneInUse: async () => (await installed())?.identity.zoneId,
+      zoneBeingLeft: async () => (await staging.readPrevious())?.identity.zoneId,
       zonesOfRecords: () => harness.ledger.map(({ zoneId }) => zoneId),
     }),
     installed,

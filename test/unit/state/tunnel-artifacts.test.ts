@@ -124,7 +124,7 @@ describe('retired certificates', () => {
   test('stay while the ledger has records in their zone, and while it is not the zone in use', async () => {
     const paths = makeBase();
     let needed: string[] = ['old', 'older', 'now'];
-    const retired = createRetiredCertificates(paths, { zoneOf: (pem) => pem.reveal(), zoneInUse: async () => Promise.resolve('now'), zonesOfRecords: () => needed });
+    const retired = createRetiredCertificates(paths, { zoneOf: (pem) => pem.reveal(), zoneInUse: async () => Promise.resolve('now'), zoneBeingLeft: async () => Promise.resolve(undefined), zonesOfRecords: () => needed });
     await retired.prune();
     for (const zone of ['old', 'older', 'now', 'unneeded']) await retired.keep(new Secret(zone));
     await retired.prune();
@@ -137,7 +137,7 @@ describe('retired certificates', () => {
   });
 
   test.each(['../x', '', 'a/b', 'a\0b'])('a zone that is called %j leads nowhere', async (zone) => {
-    const retired = createRetiredCertificates(makeBase(), { zoneOf: (pem) => pem.reveal(), zoneInUse: async () => Promise.resolve(undefined), zonesOfRecords: () => [] });
+    const retired = createRetiredCertificates(makeBase(), { zoneOf: (pem) => pem.reveal(), zoneInUse: async () => Promise.resolve(undefined), zoneBeingLeft: async () => Promise.resolve(undefined), zonesOfRecords: () => [] });
     await expect(retired.keep(new Secret(zone))).rejects.toMatchObject({ code: 'ORIGIN_CERT_INVALID' });
     await expect(retired.read(zone)).rejects.toMatchObject({ code: 'ORIGIN_CERT_INVALID' });
   });
