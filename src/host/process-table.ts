@@ -14,19 +14,24 @@ export interface ProcessEntry {
   readonly state: string;
 }
 
-/** Undefined where there is no such process. A zombie is gone: it runs nothing and holds nothing. */
+/**
+ * Undefined where there is no such process. A zombie is gone: it runs nothing and holds nothing. One that cannot be read
+ * (no descriptor is left, `hidepid`) is there all the same, with an unknown start time (empty).
+ */
 export function readProcess(pid: number): ProcessEntry | undefined {
   if (process.platform !== 'linux') return signalProbe(pid);
   try {
     const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
     if (stat === undefined || stat.state === 'Z' || stat.state === 'X') return undefined;
     return { pid, ...stat, argv: readArgv(pid) };
-  } catch {
-    return undefined; // ENOENT or ESRCH: it ended, before or while we read.
+  } catch (error) {
+    // It ended, before or while we read.
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined;
+    return signalProbe(pid);
   }
 }
 
-/** For development on macOS: there is somebody of this pid, and that is all we learn. Untested. */
+/** There is somebody of this pid, and that is all we learn; on macOS (for development, untested) always. */
 function signalProbe(pid: number): ProcessEntry | undefined {
   try {
     process.kill(pid, 0);
@@ -44,9 +49,10 @@ export function listProcesses(accept: (entry: ProcessEntry) => boolean = () => t
   });
 }
 
-/** Whether this very process, and no later one of the same pid, runs. */
+/** Whether this very process, and no later one of the same pid, runs. Where that cannot be read, anybody of the pid is it. */
 export function isRunning({ pid, startTime }: { readonly pid: number; readonly startTime: string }): boolean {
-  return readProcess(pid)?.startTime === startTime;
+  const entry = readProcess(pid);
+  return entry !== undefined && (entry.startTime === startTime || entry.startTime === '');
 }
 
 /** The process and all that descend from it now, parents first. Who lost their parent is not found. */

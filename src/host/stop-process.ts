@@ -2,37 +2,14 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { systemClock, type Clock } from '../core/clock.js';
 import { SYSTEM_PATH } from './child-environment.js';
-import { isRunning, listTree, readProcess, type ProcessEntry } from './process-table.js';
+import { isRunning, listTree, type ProcessEntry } from './process-table.js';
 import { errnoOf } from './storage-error.js';
-
-/** What stopping needs of a child process; Node's and execa's have it. */
-export interface StoppableChild {
-  readonly pid?: number | undefined;
-  readonly exitCode: number | null;
-  readonly signalCode: NodeJS.Signals | null;
-  once(event: 'exit', listener: () => void): unknown;
-  off(event: 'exit', listener: () => void): unknown;
-}
 
 /** A process by what names it for ever. */
 export type ProcessRef = Pick<ProcessEntry, 'pid' | 'startTime'>;
 
-export type StopOutcome =
-  /** It had ended before. */
-  | 'ended'
-  | 'terminated'
-  /** It ignored the request until the stop timeout. */
-  | 'killed'
-  /** Not even SIGKILL ended it in time: it hangs in the kernel. */
-  | 'survived';
-
-/** The end of a killed process is the kernel's work; what takes longer hangs in a device or a network file system. */
-const KILL_TIMEOUT_MS = 5_000;
 const POLL_MS = 20;
 const PS_TIMEOUT_MS = 5_000;
-
-/** By its exit, not by `killed`: that says only that a signal was sent. */
-export const hasExited = (child: StoppableChild): boolean => child.exitCode !== null || child.signalCode !== null;
 
 /** Sends to the process and its group (it was spawned `detached`). False where nobody was there to get it. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
@@ -56,24 +33,7 @@ function send(target: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** False where it still runs after `timeoutMs`. */
-export async function waitForExit(child: StoppableChild, timeoutMs: number, clock: Clock = systemClock): Promise<boolean> {
-  if (hasExited(child)) return true;
-  const over = new AbortController();
-  const onExit = (): void => over.abort();
-  child.once('exit', onExit);
-  try {
-    await clock.sleep(timeoutMs, over.signal);
-    return hasExited(child);
-  } catch (error) {
-    if (over.signal.aborted) return true;
-    throw error;
-  } finally {
-    child.off('exit', onExit);
-  }
-}
-
-/** For a process that is not our child (an orphan): nobody tells us of its end, so it is looked for. */
+/** For a process that is not our child (an orphan): nobody tells us of its end, so it is looked for. False where it still runs after `timeoutMs`. */
 export async function waitForEnd(process: ProcessRef, timeoutMs: number, clock: Clock = systemClock): Promise<boolean> {
   const deadline = clock.monotonic() + timeoutMs;
   while (isRunning(process)) {
@@ -81,36 +41,6 @@ export async function waitForEnd(process: ProcessRef, timeoutMs: number, clock: 
     await clock.sleep(POLL_MS);
   }
   return true;
-}
-
-export interface StopOptions {
-  /** How long it may take to end by itself after SIGTERM; 0 goes to SIGKILL at once. */
-  readonly stopTimeoutMs: number;
-  readonly clock?: Clock;
-}
-
-/** Ends a child that was spawned `detached`, and all of its group and descendants: one SIGTERM, wait, then force. */
-export async function stopChild(child: StoppableChild, { stopTimeoutMs, clock = systemClock }: StopOptions): Promise<StopOutcome> {
-  const { pid } = child;
-  if (pid === undefined) return 'ended';
-  if (hasExited(child)) {
-    killLeftovers(pid);
-    return 'ended';
-  }
-  if (stopTimeoutMs > 0) {
-    signalGroup(pid, 'SIGTERM');
-    if (await waitForExit(child, stopTimeoutMs, clock)) {
-      killLeftovers(pid);
-      return 'terminated';
-    }
-  }
-  await killTree(pid);
-  return (await waitForExit(child, KILL_TIMEOUT_MS, clock)) ? 'killed' : 'survived';
-}
-
-/** What a child left behind in its group. A pid that lives again is somebody else's, and so is its group. */
-function killLeftovers(pid: number): void {
-  if (readProcess(pid) === undefined) signalGroup(pid, 'SIGKILL');
 }
 
 /**

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { readProcess } from '../../../src/host/process-table.js';
-import { hasExited, killTree, signalGroup, signalProcess, stopChild, waitForEnd, waitForExit } from '../../../src/host/stop-process.js';
+import { killTree, signalGroup, signalProcess, waitForEnd } from '../../../src/host/stop-process.js';
 import { tempDirectory } from '../../fixtures/temp-directory.js';
 
 /** A child with a child in its own group and one that escaped it; says their pids when its handlers are in place. */
@@ -34,47 +34,14 @@ async function startFamily(kind: 'stubborn' | 'obedient'): Promise<Family> {
   return { child, pid: child.pid ?? 0, inGroup, escaped };
 }
 
-describe('stopChild', () => {
-  test('asks once, and takes the group along', async () => {
-    const { child, pid, inGroup } = await startFamily('obedient');
-    expect(await stopChild(child, { stopTimeoutMs: 5_000 })).toBe('terminated');
-    expect([child.signalCode, readProcess(pid)]).toEqual(['SIGTERM', undefined]);
-    await expect.poll(() => readProcess(inGroup)).toBeUndefined();
-    expect(await stopChild(child, { stopTimeoutMs: 5_000 })).toBe('ended');
-  });
-
-  test('forces who does not listen, with all that descends from it', async () => {
-    const { child, inGroup, escaped } = await startFamily('stubborn');
-    expect(await stopChild(child, { stopTimeoutMs: 50 })).toBe('killed');
-    expect(child.signalCode).toBe('SIGKILL');
-    await expect.poll(() => [readProcess(inGroup), readProcess(escaped)]).toEqual([undefined, undefined]);
-  });
-
-  test('judges by the exit, and not by the signal that was sent', async () => {
-    const { child } = await startFamily('stubborn');
-    child.kill('SIGTERM');
-    expect([child.killed, hasExited(child)]).toEqual([true, false]);
-    expect(await waitForExit(child, 20)).toBe(false);
-    child.kill('SIGKILL');
-    expect(await waitForExit(child, 5_000)).toBe(true);
-  });
-
-  test('a child that never started has ended', async () => {
-    const child = spawn('/nonexistent/program', { stdio: 'ignore' });
-    await once(child, 'error');
-    expect(await stopChild(child, { stopTimeoutMs: 1_000 })).toBe('ended');
-  });
-});
-
 describe('processes that are not our children', () => {
   test('are signalled by pid and start time together', async () => {
-    const { child, escaped } = await startFamily('obedient');
+    const { escaped } = await startFamily('obedient');
     const startTime = readProcess(escaped)?.startTime ?? '';
     expect(signalProcess({ pid: escaped, startTime: '1' }, 'SIGKILL')).toBe(false);
     expect(await waitForEnd({ pid: escaped, startTime }, 30)).toBe(false);
     expect(signalProcess({ pid: escaped, startTime }, 'SIGKILL')).toBe(true);
     expect(await waitForEnd({ pid: escaped, startTime }, 5_000)).toBe(true);
-    await stopChild(child, { stopTimeoutMs: 5_000 });
   });
 
   test('a group that is gone gets nothing', async () => {
@@ -118,8 +85,9 @@ describe.each([
 
   test('kills the child, its group and what escaped', async () => {
     const { child, inGroup, escaped } = await startFamily('stubborn');
+    const exited = once(child, 'exit');
     await killTree(child.pid ?? 0);
-    expect(await waitForExit(child, 5_000)).toBe(true);
+    await exited;
     await expect.poll(() => [readProcess(inGroup), readProcess(escaped)]).toEqual([undefined, undefined]);
   });
 });

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bootId, isRunning, listProcesses, listTree, parseStat, readEnviron, readProcess } from '../../../src/host/process-table.js';
 
@@ -48,6 +49,12 @@ describe('/proc', () => {
   test('a pid that was never given is nobody', () => {
     expect(readProcess(2 ** 30)).toBeUndefined();
     expect(isRunning({ pid: process.pid, startTime: '1' })).toBe(false);
+  });
+
+  test('who cannot be read has not ended', () => {
+    const program = join(import.meta.dirname, '../../fixtures/host/without-descriptors.mjs');
+    const seen = execFileSync('sh', ['-c', 'ulimit -n 128; exec "$@"', 'sh', process.execPath, program], { encoding: 'utf8' });
+    expect(JSON.parse(seen)).toEqual(['EMFILE', true, false]);
   });
 
   test('the tree holds descendants, in groups of their own too', async () => {
