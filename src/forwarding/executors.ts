@@ -1,33 +1,14 @@
 import { DeadlineReached, withDeadline } from '../core/deadline.js';
 import type { DnsChange, Warning } from '../core/dns.js';
 import { SupervisorError } from '../core/errors.js';
-import type { IngressRule } from '../core/ingress.js';
 import { tunnelTarget } from '../core/tunnel.js';
-import { orAbandon } from '../transaction/abandon.js';
 import { nothingToUndo, type Executor, type Executors } from '../transaction/executors.js';
-import type { ApplyLimits, ApplyPorts, WithdrawnAddress } from './change.js';
+import type { ChangeScope, StepOf } from './change-scope.js';
+import { startConnector, verifyConnector } from './connector-steps.js';
 import type { ConnectorHandle } from './ports.js';
-import { hostnamesOf, type RevisionContent } from './revision-content.js';
+import { hostnamesOf } from './revision-content.js';
 import type { ForwardingStep } from './steps.js';
-import { readStoredIngress } from './stored-ingress.js';
 import { isTransient } from './transient.js';
-import { mayGoUnproven } from './verify-removal.js';
-import type { YieldWindow } from './yield-window.js';
-
-/** What the steps of one change work with. */
-export interface ChangeScope {
-  readonly ports: ApplyPorts;
-  readonly limits: ApplyLimits;
-  /** Open while DNS is waited for: a withdrawal may go ahead. */
-  readonly window: YieldWindow;
-  /** What this process has planned; a change of another process is read from disk. */
-  readonly contents: Map<number, RevisionContent>;
-  readonly warnings: Warning[];
-  /** Withdrawn while the change ran. */
-  readonly withdrawn: readonly WithdrawnAddress[];
-}
-
-type Of<K extends ForwardingStep['kind']> = Extract<ForwardingStep, { readonly kind: K }>;
 
 /** Who carries out which step. The results are for the journal's reader; nothing is decided by them. */
 export function forwardingExecutors(scope: ChangeScope): Executors<ForwardingStep> {
@@ -114,66 +95,6 @@ export function forwardingExecutors(scope: ChangeScope): Executors<ForwardingSte
   };
 }
 
-type FindConnector = (revision: number) => ConnectorHandle | undefined;
-
-function startConnector({ ports, limits }: ChangeScope, on: FindConnector): Executor<Of<'start-connector'>> {
-  const { connectors, clock } = ports;
-  return {
-    volatile: true,
-    run: async ({ revision, urgent }, signal) => {
-      const start = async (): Promise<{ readonly pid: number }> => ({ pid: (on(revision) ?? (await connectors.start(revision))).pid });
-      if (!urgent) return start();
-      return withDeadline(clock, limits.killAfterMs, signal, (either) => orAbandon(either, start())).catch((error: unknown) => {
-        throw error instanceof DeadlineReached ? notReady(revision, error) : error;
-      });
-    },
-    undo: async ({ revision }) => {
-      await Promise.all(connectors.current().filter((handle) => handle.revision === revision).map((handle) => connectors.discard(handle)));
-    },
-  };
-}
-
-function verifyConnector(scope: ChangeScope, on: FindConnector): Executor<Of<'verify-connector'>> {
-  const { ports, limits } = scope;
-  const { connectors } = ports;
-  return {
-    volatile: true,
-    run: async ({ revision, urgent, removal }, signal) => {
-      const handle = on(revision) ?? (urgent ? undefined : await connectors.start(revision));
-      if (handle === undefined) throw new SupervisorError('CONNECTOR_CRASHED', `The connector of revision ${revision} is gone`);
-      const expected = await expectedIngress(scope, revision);
-      const prove = (ms: number): Promise<void> => withDeadline(ports.clock, ms, signal, (either) => connectors.verify(handle, expected, either));
-      const orNotReady = (error: unknown): never => {
-        throw error instanceof DeadlineReached ? notReady(revision, error) : error;
-      };
-      const timeoutMs = urgent ? limits.killAfterMs : limits.verifyTimeoutMs;
-      if (removal !== true) return prove(timeoutMs).catch(orNotReady);
-      const soonMs = Math.min(limits.removalTimeoutMs, timeoutMs);
-      return prove(soonMs).catch(async (error: unknown) => {
-        const others = connectors.current().filter((other) => other.revision !== revision);
-        const expectations = await Promise.all(others.map(async (other) => ({ handle: other, ingress: await expectedIngress(scope, other.revision).catch(() => undefined) })));
-        if (await mayGoUnproven(error, expectations, { connectors, clock: ports.clock, signal })) scope.warnings.push(UNPROVEN);
-        else if (error instanceof DeadlineReached && timeoutMs > soonMs) await prove(timeoutMs - soonMs).catch(orNotReady);
-        else orNotReady(error);
-      });
-    },
-    undo: nothingToUndo,
-  };
-}
-
-const UNPROVEN: Warning = { code: 'REMOVED_UNPROVEN', message: "Cloudflare's edge cannot be reached, so nothing is served now; the rules are removed, and the others are served when it is back." };
-
-const notReady = (revision: number, reached: DeadlineReached): SupervisorError =>
-  new SupervisorError('CONNECTOR_NOT_READY', `The connector of revision ${revision} was not ready within ${reached.afterMs / 1000} s`, { cause: reached });
-
-async function expectedIngress({ contents, ports }: ChangeScope, revision: number): Promise<readonly IngressRule[]> {
-  const planned = contents.get(revision);
-  if (planned !== undefined) return planned.rendered.ingress;
-  const stored = await ports.revisions.read(revision);
-  if (stored === undefined) throw new SupervisorError('REVISION_UNKNOWN', `Revision ${revision} is not there any more`);
-  return readStoredIngress(stored);
-}
-
 /** Carries a change of DNS out while a withdrawal may go ahead. Waiting for our turn does not count as Cloudflare's being away. */
 async function executeRecord({ ports, window }: ChangeScope, change: DnsChange, timeoutMs: number, signal: AbortSignal): Promise<readonly Warning[]> {
   const { dns, clock } = ports;
@@ -186,7 +107,7 @@ async function executeRecord({ ports, window }: ChangeScope, change: DnsChange, 
   });
 }
 
-function publishRecord(scope: ChangeScope): Executor<Of<'publish-record'>> {
+function publishRecord(scope: ChangeScope): Executor<StepOf<'publish-record'>> {
   const { dns, revisions } = scope.ports;
   return {
     run: async ({ change }, signal) => {
@@ -208,7 +129,7 @@ function publishRecord(scope: ChangeScope): Executor<Of<'publish-record'>> {
   };
 }
 
-function withdrawRecord(scope: ChangeScope): Executor<Of<'withdraw-record'>> {
+function withdrawRecord(scope: ChangeScope): Executor<StepOf<'withdraw-record'>> {
   const { revisions } = scope.ports;
   let isAway = false;
   return {

@@ -4,7 +4,7 @@ import type { JournalRecord } from '../transaction/ports.js';
 import { recoverChange } from '../transaction/recover.js';
 import type { RunResult } from '../transaction/run.js';
 import { runOptions, type ApplyRun } from './apply.js';
-import type { ChangeScope } from './executors.js';
+import type { ChangeScope } from './change-scope.js';
 import type { ForwardingStep, ForwardingStepKind } from './steps.js';
 import { isTransient } from './transient.js';
 

@@ -2,7 +2,7 @@ import { toIso } from '../core/clock.js';
 import type { RecordedAddress, Revision } from '../core/revision.js';
 import type { Replan, RunOptions } from '../transaction/forward.js';
 import type { WithdrawnAddress } from './change.js';
-import type { ChangeScope } from './executors.js';
+import type { ChangeScope } from './change-scope.js';
 import { renderConfig } from './render.js';
 import { resolveRules } from './resolve.js';
 import { makeRevision, type RevisionContent } from './revision-content.js';

@@ -1,0 +1,72 @@
+import { DeadlineReached, withDeadline } from '../core/deadline.js';
+import type { Warning } from '../core/dns.js';
+import { SupervisorError } from '../core/errors.js';
+import type { IngressRule } from '../core/ingress.js';
+import { orAbandon } from '../transaction/abandon.js';
+import { nothingToUndo, type Executor } from '../transaction/executors.js';
+import type { ChangeScope, StepOf } from './change-scope.js';
+import type { ConnectorHandle } from './ports.js';
+import { readStoredIngress } from './stored-ingress.js';
+import { mayGoUnproven } from './verify-removal.js';
+
+/** How the connector of a revision is started and proven. */
+
+export type FindConnector = (revision: number) => ConnectorHandle | undefined;
+
+export function startConnector({ ports, limits }: ChangeScope, on: FindConnector): Executor<StepOf<'start-connector'>> {
+  const { connectors, clock } = ports;
+  return {
+    volatile: true,
+    run: async ({ revision, urgent }, signal) => {
+      const start = async (): Promise<{ readonly pid: number }> => ({ pid: (on(revision) ?? (await connectors.start(revision))).pid });
+      if (!urgent) return start();
+      return withDeadline(clock, limits.killAfterMs, signal, (either) => orAbandon(either, start())).catch((error: unknown) => {
+        throw error instanceof DeadlineReached ? notReady(revision, error) : error;
+      });
+    },
+    undo: async ({ revision }) => {
+      await Promise.all(connectors.current().filter((handle) => handle.revision === revision).map((handle) => connectors.discard(handle)));
+    },
+  };
+}
+
+export function verifyConnector(scope: ChangeScope, on: FindConnector): Executor<StepOf<'verify-connector'>> {
+  const { ports, limits } = scope;
+  const { connectors } = ports;
+  return {
+    volatile: true,
+    run: async ({ revision, urgent, removal }, signal) => {
+      const handle = on(revision) ?? (urgent ? undefined : await connectors.start(revision));
+      if (handle === undefined) throw new SupervisorError('CONNECTOR_CRASHED', `The connector of revision ${revision} is gone`);
+      const expected = await expectedIngress(scope, revision);
+      const prove = (ms: number): Promise<void> => withDeadline(ports.clock, ms, signal, (either) => connectors.verify(handle, expected, either));
+      const orNotReady = (error: unknown): never => {
+        throw error instanceof DeadlineReached ? notReady(revision, error) : error;
+      };
+      const timeoutMs = urgent ? limits.killAfterMs : limits.verifyTimeoutMs;
+      if (removal !== true) return prove(timeoutMs).catch(orNotReady);
+      const soonMs = Math.min(limits.removalTimeoutMs, timeoutMs);
+      return prove(soonMs).catch(async (error: unknown) => {
+        const others = connectors.current().filter((other) => other.revision !== revision);
+        const expectations = await Promise.all(others.map(async (other) => ({ handle: other, ingress: await expectedIngress(scope, other.revision).catch(() => undefined) })));
+        if (await mayGoUnproven(error, expectations, { connectors, clock: ports.clock, signal })) scope.warnings.push(UNPROVEN);
+        else if (error instanceof DeadlineReached && timeoutMs > soonMs) await prove(timeoutMs - soonMs).catch(orNotReady);
+        else orNotReady(error);
+      });
+    },
+    undo: nothingToUndo,
+  };
+}
+
+const UNPROVEN: Warning = { code: 'REMOVED_UNPROVEN', message: "Cloudflare's edge cannot be reached, so nothing is served now; the rules are removed, and the others are served when it is back." };
+
+const notReady = (revision: number, reached: DeadlineReached): SupervisorError =>
+  new SupervisorError('CONNECTOR_NOT_READY', `The connector of revision ${revision} was not ready within ${reached.afterMs / 1000} s`, { cause: reached });
+
+async function expectedIngress({ contents, ports }: ChangeScope, revision: number): Promise<readonly IngressRule[]> {
+  const planned = contents.get(revision);
+  if (planned !== undefined) return planned.rendered.ingress;
+  const stored = await ports.revisions.read(revision);
+  if (stored === undefined) throw new SupervisorError('REVISION_UNKNOWN', `Revision ${revision} is not there any more`);
+  return readStoredIngress(stored);
+}
