@@ -27,7 +27,7 @@ export async function withDeadline<T>(clock: Clock, ms: number, parent: AbortSig
   try {
     return await run(deadline.signal);
   } finally {
-    // By hand, and not by `AbortSignal.any`: Node 20 keeps such a signal for ever once somebody listened to it.
+    // By hand, and not by `AbortSignal.any`: Node 20 keeps such a signal for as long as anybody listens to it, and not all stop.
     parent?.removeEventListener('abort', abortWithParent);
     ended.abort();
     await timer;

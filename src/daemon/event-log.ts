@@ -11,8 +11,6 @@ export interface EventStore {
   append(event: SupervisorEvent): void;
   /** Those after `seq`, oldest first, as far as they were appended when the reading began. */
   readAfter(seq: number): AsyncIterable<SupervisorEvent>;
-  /** Resolves when everything appended is in the file. */
-  flush(): Promise<void>;
 }
 
 /** Gets every event of one subscription, at once and in order. Must not block. */
@@ -25,7 +23,6 @@ export interface EventLog {
   /** Nothing is emitted between the call and the first event that the listener gets: take the snapshot beside it. */
   subscribe(listener: Listener): () => void;
   readAfter(seq: number): AsyncIterable<SupervisorEvent>;
-  flush(): Promise<void>;
 }
 
 /**
@@ -61,6 +58,5 @@ export function createEventLog(store: EventStore, clock: Clock, onListenerFault:
       };
     },
     readAfter: (after) => store.readAfter(after),
-    flush: () => store.flush(),
   };
 }

@@ -36,7 +36,6 @@ interface Active {
   readonly parameters: SetupParameters;
   readonly cancel: AbortController;
   readonly outcome: Promise<SetupResult>;
-  readonly ended: Promise<SetupEnd>;
   /** The new tunnel serves: another setup may be asked for, and follows. */
   published: boolean;
 }
@@ -72,7 +71,7 @@ export function createSetupSession(given: SetupPorts): SetupSession {
       outcome.reject(errorOf(end)); // after `resolve` this comes too late to count
     };
     last = ended.then(note, (thrown: unknown) => outcome.reject(toSupervisorError(thrown)));
-    const setup: Active = { parameters, cancel, outcome: outcome.promise, ended, published };
+    const setup: Active = { parameters, cancel, outcome: outcome.promise, published };
     active = setup;
     return setup;
   };
@@ -96,8 +95,7 @@ export function createSetupSession(given: SetupPorts): SetupSession {
       const setup = active;
       if (setup === undefined || setup.published) return false;
       setup.cancel.abort(new SupervisorError('SETUP_CANCELLED', 'The setup was cancelled.'));
-      const end = await setup.ended;
-      return end.kind === 'failed' && end.error.code === 'SETUP_CANCELLED';
+      return setup.outcome.then(() => false, (error: unknown) => toSupervisorError(error).code === 'SETUP_CANCELLED');
     },
     status,
     recover(unfinished) {

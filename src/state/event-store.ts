@@ -24,7 +24,6 @@ export interface EventStore {
   readAfter(seq: number): AsyncIterable<SupervisorEvent>;
   /** How many could not be written (a full disk) since the start. */
   lost(): number;
-  flush(): Promise<void>;
   close(): void;
 }
 
@@ -113,7 +112,6 @@ export function openEventStore({ path, keep = KEPT_EVENTS, maxBytes = MAX_BYTES 
       }
     },
     lost: () => lost,
-    flush: async () => Promise.resolve(),
     close: () => closeSync(descriptor),
   };
 }

@@ -91,4 +91,25 @@ describe('a reconnect', () => {
     await session.settled();
     expect(harness.tunnels()).toEqual(['two']);
   });
+
+  test('that is cancelled too late says so at once, and not when the old tunnel is gone', async () => {
+    await setUpIn('example.com', 'one');
+    const connectors = new EventEmitter();
+    const publishing = once(connectors, 'publishing');
+    const cancelled = once(connectors, 'cancelled');
+    const ended = once(connectors, 'ended');
+    harness.beforePublish = async () => {
+      connectors.emit('publishing');
+      await cancelled;
+    };
+    const session = harness.createSession({ drained: async () => void (await ended) });
+    void session.start({ certificate: harness.issue().pem, name: 'two' }).outcome;
+    await publishing;
+    const answer = session.cancel();
+    connectors.emit('cancelled');
+    expect(await answer).toBe(false);
+    expect(harness.tunnels()).toEqual(['one', 'two']);
+    connectors.emit('ended');
+    await session.settled();
+  });
 });

@@ -22,7 +22,6 @@ function createMemoryStore(keep = 10_000): EventStore {
         yield event;
       }
     },
-    flush: () => Promise.resolve(),
   };
 }
 
