@@ -7,7 +7,7 @@ import { isForbidden } from './cloudflare-error.js';
 import { namesToObserve, planDns, type DnsWanted, type Observed } from './dns-plan.js';
 import { checkDrift, removeOwed, type DriftReport } from './drift.js';
 import { createMutex } from './mutex.js';
-import { createObservations, observeNames } from './observations.js';
+import { observeNames } from './observe-names.js';
 import type { DnsLedger, OpenZone } from './ports.js';
 import { adoptRecord, createRecord, takeOverRecord, updateRecord } from './publish-record.js';
 import { entryOf, needZone, toDnsError, type RecordContext } from './record-context.js';
@@ -48,7 +48,7 @@ export interface CloudflareDnsRecords {
 }
 
 export function createDnsRecords({ ledger, openZone, emit, clock, budget }: DnsRecordsOptions): CloudflareDnsRecords {
-  const context: RecordContext = { ledger, openZone, emit, clock, observations: createObservations(clock), withdrawing: new Map(), readOnly: new WeakSet() };
+  const context: RecordContext = { ledger, openZone, emit, clock, readOnly: new WeakSet() };
   // Two changes of one record at once would each find the other's half.
   const exclusively = createMutex();
   const reported = new Map<string, string>();
@@ -57,9 +57,7 @@ export function createDnsRecords({ ledger, openZone, emit, clock, budget }: DnsR
     async plan(wanted) {
       const names = namesToObserve(wanted, ledger.list());
       const observed = names.length === 0 ? new Map<string, never>() : await observe(context, wanted.zoneId, names);
-      const plan = planDns(wanted, ledger.list(), observed);
-      noteWithdrawals(context, plan);
-      return plan;
+      return planDns(wanted, ledger.list(), observed);
     },
     awaitTurn: (signal) => budget.whenFree(REQUESTS_A_CHANGE, signal),
     execute: (change, signal) =>
@@ -68,15 +66,9 @@ export function createDnsRecords({ ledger, openZone, emit, clock, budget }: DnsR
           return { warnings: await carryOut(context, change, signal) };
         } catch (thrown) {
           throw toDnsError(thrown, change.hostname);
-        } finally {
-          context.observations.forget(change.hostname);
         }
       }),
-    undo: (change, signal) =>
-      exclusively(async () => {
-        context.observations.forget(change.hostname);
-        return { warnings: await undoChange(context, change, signal) };
-      }),
+    undo: (change, signal) => exclusively(async () => ({ warnings: await undoChange(context, change, signal) })),
     owe: (change) => exclusively(() => oweRemoval(context, change)),
     stateOf: (hostname) => describeState(ledger.get(hostname)),
     checkDrift: (zoneId, signal) => checkDrift({ ...context, exclusively, reported }, zoneId, signal),
@@ -107,21 +99,10 @@ async function forgetRecord(context: RecordContext, entry: LedgerEntry): Promise
 async function observe(context: RecordContext, zoneId: string, names: readonly string[]): Promise<Observed> {
   const access = await needZone(context, zoneId);
   try {
-    const found = await withDeadline(context.clock, PLAN_TIMEOUT_MS, undefined, (signal) => observeNames(access.client.records, zoneId, names, signal));
-    context.observations.put(zoneId, found);
-    return found;
+    return await withDeadline(context.clock, PLAN_TIMEOUT_MS, undefined, (signal) => observeNames(access.client.records, zoneId, names, signal));
   } catch (thrown) {
     if (isForbidden(thrown)) return 'unreadable';
     throw thrown;
-  }
-}
-
-function noteWithdrawals(context: RecordContext, plan: DnsPlan): void {
-  context.withdrawing.clear();
-  for (const change of plan.withdraw) {
-    if (change.kind !== 'delete-record') continue;
-    const { zoneId } = change.entry;
-    context.withdrawing.set(zoneId, new Set([...(context.withdrawing.get(zoneId) ?? []), change.hostname]));
   }
 }
 

@@ -4,7 +4,7 @@ import { isForbidden } from './cloudflare-error.js';
 import type { Mutex } from './mutex.js';
 import type { ZoneAccess } from './ports.js';
 import { createRecord } from './publish-record.js';
-import { tryEdit, type RecordContext } from './record-context.js';
+import { readName, tryEdit, type RecordContext } from './record-context.js';
 import { describeRecords, isOurs, isRival, leadsTo } from './record-ownership.js';
 import { withdrawRecord } from './withdraw-record.js';
 
@@ -26,7 +26,7 @@ export interface DriftReport {
 /**
  * Compares the ledger with one listing of the zone. A record that is gone is made again, one that is ours and was
  * unproxied is proxied again; what somebody else put in its place is reported and stays. Between the listing and the
- * repair a change may have run, so the ledger is asked again under the lock.
+ * repair a change may have run, or somebody have edited the record: ledger and record are looked at again under the lock.
  */
 export async function checkDrift(context: DriftContext, zoneId: string, signal: AbortSignal): Promise<DriftReport> {
   const access = await context.openZone(zoneId);
@@ -41,7 +41,7 @@ export async function checkDrift(context: DriftContext, zoneId: string, signal: 
       }
       // A put replaces the entry: the same object is the same state.
       const outcome = await context.exclusively(async () => (context.ledger.get(entry.hostname) === entry ? repair(context, access, entry, problem, signal) : undefined));
-      if (outcome === undefined || outcome === 'adopted') continue;
+      if (outcome === undefined || outcome === 'settled') continue;
       const repaired = outcome === 'repaired';
       if (!repaired && context.reported.get(entry.hostname) === problem.text) continue;
       if (repaired) context.reported.delete(entry.hostname);
@@ -49,8 +49,6 @@ export async function checkDrift(context: DriftContext, zoneId: string, signal: 
       drifted.push({ hostname: entry.hostname, problem: problem.text, repaired });
       context.emit('dns.drifted', { hostname: entry.hostname, problem: problem.text, repaired });
     }
-    // What the owed removals need to know was just read.
-    context.observations.put(zoneId, new Map(context.ledger.list().filter((known) => known.removalOwed && known.zoneId === zoneId).map(({ hostname }) => [hostname, listed.get(hostname) ?? []])));
   }
   const warnings = await removeOwed(context, signal);
   return { readable: listed !== undefined, drifted, owed: context.ledger.list().filter((entry) => entry.removalOwed).map((entry) => entry.hostname), warnings };
@@ -61,32 +59,34 @@ type Problem =
   | { readonly kind: 'foreign'; readonly text: string }
   /** Made anew by somebody, and as it should be: only its id is another. */
   | { readonly kind: 'renewed'; readonly text: string; readonly record: DnsRecord }
-  | { readonly kind: 'unproxied'; readonly text: string; readonly record: DnsRecord };
+  | { readonly kind: 'unproxied'; readonly text: string };
 
 function describeProblem(entry: LedgerEntry, rivals: readonly DnsRecord[]): Problem | undefined {
   const [only, ...others] = rivals;
   if (only === undefined) return { kind: 'missing', text: 'the record is gone' };
   if (others.length > 0 || !leadsTo(only, entry.content)) return { kind: 'foreign', text: `somebody else's record is there: ${describeRecords(rivals)}` };
   if (!isOurs(only, entry)) return { kind: 'renewed', text: 'the record was made anew', record: only };
-  if (!only.proxied) return { kind: 'unproxied', text: 'the record is not proxied', record: only };
+  if (!only.proxied) return { kind: 'unproxied', text: 'the record is not proxied' };
   return undefined;
 }
 
-type Repair = 'repaired' | 'left' | 'adopted';
+/** `settled`: there is nothing to say, or no more. */
+type Repair = 'repaired' | 'left' | 'settled';
 
 async function repair(context: DriftContext, access: ZoneAccess, entry: LedgerEntry, problem: Problem, signal: AbortSignal): Promise<Repair> {
   const { hostname, zoneId, content } = entry;
   if (problem.kind === 'foreign') return 'left';
   if (problem.kind === 'renewed') {
     await context.ledger.put({ ...entry, recordId: problem.record.id });
-    return 'adopted';
+    return 'settled';
   }
   try {
     if (problem.kind === 'missing') {
       await createRecord(context, { kind: 'create-record', hostname, zoneId, content, via: 'api' }, signal);
       return 'repaired';
     }
-    const { record } = problem;
+    const record = (await readName(access, hostname, signal))?.find((there) => isOurs(there, entry));
+    if (record === undefined || record.proxied) return 'settled'; // changed since the listing: the next one tells what it is now
     const updated = await tryEdit(context, access, () => access.client.records.update(zoneId, record.id, { proxied: true }, signal));
     return updated === undefined ? 'left' : 'repaired';
   } catch (thrown) {

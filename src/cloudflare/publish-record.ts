@@ -16,7 +16,7 @@ export async function createRecord(context: RecordContext, change: Of<'create-re
   const { hostname, content } = change;
   const access = await needZone(context, change.zoneId);
   if (change.via === 'route-dns') return routeName(context, access, { hostname, content, overwrite: false, previous: [] }, signal);
-  const created = await tryEdit(context, access, () => createCname(context, access, hostname, content, signal));
+  const created = await tryEdit(context, access, () => createCname(access, hostname, content, signal));
   if (created === undefined) return routeName(context, access, { hostname, content, overwrite: false, previous: [] }, signal);
   await remember(context, change, { recordId: created.done.id });
   context.emit('dns.created', { hostname, content });
@@ -32,8 +32,7 @@ export async function adoptRecord(context: RecordContext, change: Of<'adopt-reco
 export async function updateRecord(context: RecordContext, change: Of<'update-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
   const { hostname, content, recordId } = change;
   const access = await needZone(context, change.zoneId);
-  const rivals = (await readName(context, access, hostname, signal))?.filter(isRival);
-  context.observations.forget(hostname);
+  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
   const current = rivals?.length === 1 ? rivals[0] : undefined;
   const isDone = current !== undefined && leadsTo(current, content);
   if (!isDone) {
@@ -52,15 +51,14 @@ export async function takeOverRecord(context: RecordContext, change: Of<'take-ov
   const access = await needZone(context, change.zoneId);
   const byRoute = (): Promise<readonly Warning[]> => routeName(context, access, { hostname, content, overwrite: true, previous }, signal);
   if (change.via === 'route-dns') return byRoute();
-  const rivals = (await readName(context, access, hostname, signal))?.filter(isRival);
-  context.observations.forget(hostname);
+  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
   if (rivals === undefined) return byRoute();
   let ours = rivals.length === 1 ? rivals.find((record) => leadsTo(record, content)) : undefined;
   if (ours === undefined) {
     // Only what the plan showed may go: a record that came since is somebody's.
     const strangers = rivals.filter((record) => !previous.some((known) => isSameRecord(known, record)));
     if (strangers.length > 0) throw changedMeanwhile(hostname, strangers);
-    const replaced = await tryEdit(context, access, () => replaceRecords(context, access, rivals, cnameTo(hostname, content), signal));
+    const replaced = await tryEdit(context, access, () => replaceRecords(access, rivals, cnameTo(hostname, content), signal));
     if (replaced === undefined) return byRoute();
     ours = replaced.done;
   }
@@ -73,7 +71,7 @@ export async function takeOverRecord(context: RecordContext, change: Of<'take-ov
 }
 
 /** Makes one record out of others. A CNAME is changed in place; A and AAAA must go first, and come back if that fails. */
-async function replaceRecords(context: RecordContext, access: ZoneAccess, rivals: readonly DnsRecord[], draft: RecordDraft, signal: AbortSignal): Promise<DnsRecord> {
+async function replaceRecords(access: ZoneAccess, rivals: readonly DnsRecord[], draft: RecordDraft, signal: AbortSignal): Promise<DnsRecord> {
   const { records } = access.client;
   const [only, ...others] = rivals;
   if (only !== undefined && others.length === 0 && only.type === 'CNAME') return records.update(access.zoneId, only.id, draft, signal);
@@ -83,7 +81,7 @@ async function replaceRecords(context: RecordContext, access: ZoneAccess, rivals
       await records.delete(access.zoneId, record.id, signal);
       gone.push(record);
     }
-    return await createCname(context, access, draft.name, draft.content, signal);
+    return await createCname(access, draft.name, draft.content, signal);
   } catch (thrown) {
     if (!signal.aborted) for (const record of gone) await records.create(access.zoneId, draftOf(record), signal);
     throw thrown;
@@ -91,9 +89,8 @@ async function replaceRecords(context: RecordContext, access: ZoneAccess, rivals
 }
 
 /** Creates the record, or finds the one that an earlier try made whose answer was lost. */
-export async function createCname(context: RecordContext, access: ZoneAccess, hostname: string, content: string, signal: AbortSignal): Promise<DnsRecord> {
+export async function createCname(access: ZoneAccess, hostname: string, content: string, signal: AbortSignal): Promise<DnsRecord> {
   const { records } = access.client;
-  context.observations.forget(hostname);
   try {
     const record = await records.create(access.zoneId, cnameTo(hostname, content), signal);
     if (record.name === hostname) return record;

@@ -4,7 +4,6 @@ import { SupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
 import type { CloudflareClient } from './client.js';
 import { CloudflareError, isForbidden } from './cloudflare-error.js';
-import { observeNames, type Observations } from './observations.js';
 import type { DnsLedger, OpenZone, ZoneAccess } from './ports.js';
 
 /** What every change of a record works with. */
@@ -13,14 +12,9 @@ export interface RecordContext {
   readonly openZone: OpenZone;
   readonly emit: Emit;
   readonly clock: Clock;
-  readonly observations: Observations;
-  /** Names that the last plan withdraws, by zone: many of them are read at once when the first one goes. */
-  readonly withdrawing: Map<string, ReadonlySet<string>>;
   /** Clients whose token was refused an edit: no request is spent on asking again. A new certificate is a new client. */
   readonly readOnly: WeakSet<CloudflareClient>;
 }
-
-const FEW_NAMES = 2;
 
 export async function needZone(context: RecordContext, zoneId: string): Promise<ZoneAccess> {
   const access = await context.openZone(zoneId);
@@ -28,16 +22,13 @@ export async function needZone(context: RecordContext, zoneId: string): Promise<
   return access;
 }
 
-/** All records at the name; undefined where the token may not read them. */
-export async function readName(context: RecordContext, access: ZoneAccess, hostname: string, signal: AbortSignal): Promise<readonly DnsRecord[] | undefined> {
-  const seen = context.observations.get(access.zoneId, hostname);
-  if (seen !== undefined) return seen;
-  const together = context.withdrawing.get(access.zoneId);
-  const names = together !== undefined && together.size > FEW_NAMES && together.has(hostname) ? [...together] : [hostname];
+/**
+ * All records at the name, as they are now; undefined where the token may not read them. Whoever changes or removes a
+ * record reads it right before: what a plan saw may be minutes old, and an edit in the dashboard keeps the record's id.
+ */
+export async function readName(access: ZoneAccess, hostname: string, signal: AbortSignal): Promise<readonly DnsRecord[] | undefined> {
   try {
-    const found = await observeNames(access.client.records, access.zoneId, names, signal);
-    context.observations.put(access.zoneId, found);
-    return found.get(hostname) ?? [];
+    return await access.client.records.listAt(access.zoneId, hostname, signal);
   } catch (thrown) {
     if (isForbidden(thrown)) return undefined;
     throw thrown;

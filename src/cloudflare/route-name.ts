@@ -23,7 +23,6 @@ export async function routeName(context: RecordContext, access: ZoneAccess, requ
   if (domain === undefined || (hostname !== domain && !hostname.endsWith(`.${domain}`))) {
     throw new SupervisorError('DNS_FORBIDDEN', `The certificate does not let us edit DNS records, and ${hostname} is not in its zone${domain === undefined ? '' : ` ${domain}`}.`);
   }
-  context.observations.forget(hostname);
   const routed = await access.routeDns({ tunnelId: content.slice(0, -(TUNNEL_DOMAIN.length + 1)), hostname, overwrite: request.overwrite }, signal);
   if (routed.hostname.toLowerCase().replace(/\.$/, '') !== hostname) {
     throw new SupervisorError('DNS_MISROUTED', `Cloudflare routed ${routed.hostname} when asked for ${hostname}; the record of ${routed.hostname} is left.`);

@@ -46,8 +46,7 @@ function entryMadeBy(context: RecordContext, change: Of<'create-record' | 'take-
 async function pointBack(context: RecordContext, change: Of<'update-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
   const { hostname, zoneId, recordId, content, previousContent } = change;
   const access = await needZone(context, zoneId);
-  const rivals = (await readName(context, access, hostname, signal))?.filter(isRival);
-  context.observations.forget(hostname);
+  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
   const current = rivals?.length === 1 ? rivals[0] : undefined;
   if (current !== undefined && current.id === recordId && leadsTo(current, content)) {
     const edited = await tryEdit(context, access, () => access.client.records.update(zoneId, recordId, { content: previousContent }, signal));
@@ -72,15 +71,14 @@ async function letGo(context: RecordContext, change: Of<'adopt-record'>): Promis
 async function putBack(context: RecordContext, entry: LedgerEntry, signal: AbortSignal): Promise<readonly Warning[]> {
   const { hostname, zoneId, content, previous } = entry;
   const access = await needZone(context, zoneId);
-  const rivals = (await readName(context, access, hostname, signal))?.filter(isRival);
-  context.observations.forget(hostname);
+  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
   if (rivals === undefined) return left(hostname, content);
   if (rivals.some((record) => isOurs(record, entry))) {
     await context.ledger.put({ ...entry, removalOwed: false });
     return [];
   }
   if (rivals.length > 0) return takeOverRecord(context, { kind: 'take-over-record', hostname, zoneId, content, previous, via: 'api' }, signal);
-  const created = await tryEdit(context, access, () => createCname(context, access, hostname, content, signal));
+  const created = await tryEdit(context, access, () => createCname(access, hostname, content, signal));
   if (created === undefined) return left(hostname, content);
   await context.ledger.put({ ...entry, recordId: created.done.id, removalOwed: false });
   return [];

@@ -13,8 +13,7 @@ export async function withdrawRecord(context: RecordContext, entry: LedgerEntry,
   const { hostname } = entry;
   const access = await context.openZone(entry.zoneId);
   if (access === undefined) return leave(context, entry, 'there is no certificate for its zone any more');
-  const rivals = (await readName(context, access, hostname, signal))?.filter(isRival);
-  context.observations.forget(hostname);
+  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
   if (rivals === undefined) return leave(context, entry, 'the certificate does not let us read DNS records');
 
   const ours = rivals.filter((record) => isOurs(record, entry));

@@ -35,7 +35,11 @@ export function planDisconnect({ identity, certificate }: InstalledTunnel, ledge
 
 /** Whoever gets `warnings` is told what is left. */
 export function createDisconnectExecutors(ports: DisconnectPorts, warnings: Warning[]): Executors<DisconnectStep> {
-  const limited = <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => withDeadline(ports.clock, REQUEST_TIMEOUT_MS, signal, work);
+  /** Waiting for our turn does not count as Cloudflare's being away: hundreds of names are more requests than it allows at once. */
+  const limited = async <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    await ports.dns.awaitTurn(signal);
+    return withDeadline(ports.clock, REQUEST_TIMEOUT_MS, signal, work);
+  };
   const openAccount = async (): Promise<CloudflareAccount | undefined> => {
     const certificate = (await ports.installed())?.certificate;
     return certificate === undefined ? undefined : ports.openAccount(certificate);

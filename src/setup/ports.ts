@@ -212,7 +212,7 @@ export interface SetupPorts {
 export interface DisconnectPorts {
   readonly installed: () => Promise<InstalledTunnel | undefined>;
   readonly openAccount: OpenAccount;
-  readonly dns: Pick<DnsRecords, 'execute' | 'undo'>;
+  readonly dns: Pick<DnsRecords, 'awaitTurn' | 'execute' | 'undo'>;
   readonly ledger: () => readonly LedgerEntry[];
   readonly connectors: {
     /** One SIGTERM each; resolves when all have ended. Idempotent. */

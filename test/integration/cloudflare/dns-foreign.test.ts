@@ -75,13 +75,39 @@ describe('records that are not ours', () => {
 
   test('are not touched by a removal when somebody changed ours', async () => {
     await harness.publish([APP]);
-    const zone = harness.sandbox.world.zones.find(DOMAIN);
-    const ours = harness.sandbox.world.records.named(APP)[0];
-    if (ours === undefined || zone === undefined) throw new Error('no record');
-    harness.sandbox.world.records.patch(zone, ours.id, { content: 'elsewhere.example.net' });
+    harness.edit(APP, { content: 'elsewhere.example.net' });
     expect(await harness.publish([])).toMatchObject([{ code: 'DNS_RECORD_CHANGED', hostname: APP }]);
     expect(harness.at(APP)).toEqual(['CNAME elsewhere.example.net']);
     expect(harness.ledger.list()).toEqual([]);
+  });
+
+  test('are not touched by a removal when somebody changed ours while others went', async () => {
+    const names = ['a', 'b', 'c', 'd'].map((label) => `${label}.${DOMAIN}`);
+    await harness.publish(names);
+    const { withdraw } = await harness.plan([]);
+    const [last, ...earlier] = withdraw.toReversed();
+    if (last === undefined) throw new Error('nothing to withdraw');
+    for (const change of earlier) await harness.dns.execute(change, never);
+    harness.edit(last.hostname, { content: 'elsewhere.example.net' });
+    expect(await harness.dns.execute(last, never)).toMatchObject({ warnings: [{ code: 'DNS_RECORD_CHANGED', hostname: last.hostname }] });
+    expect([harness.at(last.hostname), harness.ledger.list()]).toEqual([['CNAME elsewhere.example.net'], []]);
+  });
+
+  test.each([['CNAME', 'old.example.net', 'new.example.net'], ['A', '192.0.2.1', '192.0.2.99']])('are not taken over when somebody changed the %s since the plan', async (type, before, after) => {
+    harness.put(APP, type, before);
+    const change = only((await harness.plan([APP], { takeover: true })).publish);
+    harness.edit(APP, { content: after });
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_CONFLICT', message: expect.stringContaining(after) as string });
+    await harness.dns.undo(change, never);
+    expect(harness.at(APP)).toEqual([`${type} ${after}`]);
+  });
+
+  test('are not pointed at a new tunnel when somebody changed ours since the plan', async () => {
+    await harness.publish([APP]);
+    const change = only((await harness.plan([APP], { tunnelId: '22222222-2222-4222-8222-222222222222' })).publish);
+    harness.edit(APP, { content: 'elsewhere.example.net' });
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_CONFLICT' });
+    expect(harness.at(APP)).toEqual(['CNAME elsewhere.example.net']);
   });
 
   test('but lead to our tunnel are adopted without a write, and go with the rule', async () => {

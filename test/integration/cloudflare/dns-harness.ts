@@ -27,6 +27,8 @@ export interface DnsHarness extends ApiWorld {
   /** `TYPE content` of what stands at the name. */
   at(hostname: string): readonly string[];
   put(name: string, type: string, content: string, proxied?: boolean): string;
+  /** As somebody does in the dashboard: the records keep their ids. */
+  edit(hostname: string, changes: { readonly content?: string; readonly proxied?: boolean }): void;
   access: ZoneAccess | undefined;
   routeDns: RouteDns;
 }
@@ -79,6 +81,11 @@ export async function startDnsHarness(options: SandboxOptions = {}): Promise<Dns
     },
     at: (hostname) => sandbox.world.records.named(hostname).map(({ type, content }) => `${type} ${content}`).sort(),
     put: (name, type, content, proxied = true) => sandbox.world.records.create(zone, { name, type, content, ...(type === 'MX' || type === 'TXT' ? {} : { proxied }), ...(type === 'MX' ? { priority: 10 } : {}) }).id,
+    edit: (hostname, changes) => {
+      const there = sandbox.world.records.named(hostname);
+      if (there.length === 0) throw new Error(`no record at ${hostname}`);
+      for (const { id } of there) sandbox.world.records.patch(zone, id, changes);
+    },
     access: undefined,
     routeDns: async (request, signal) => {
       const answer = await fetch(`${sandbox.apiUrl}/zones/${zoneId}/tunnels/${request.tunnelId}/routes`, {

@@ -45,13 +45,26 @@ describe('a check of drift', () => {
   });
 
   test('proxies a record of ours again', async () => {
-    harness.sandbox.world.records.patch(zone(), recordAt(APP).id, { proxied: false });
+    harness.edit(APP, { proxied: false });
     expect(await check()).toMatchObject({ drifted: [{ problem: 'the record is not proxied', repaired: true }] });
     expect(recordAt(APP).proxied).toBe(true);
   });
 
+  test('proxies nothing that somebody changed since it listed', async () => {
+    const [first = '', second = ''] = NAMES;
+    for (const name of [first, second]) harness.edit(name, { proxied: false });
+    // Its repair is sent again after a while: meanwhile the other record becomes somebody's.
+    harness.sandbox.faults.api.add({ fault: { kind: 'status', status: 429, retryAfterS: 90 }, method: 'PATCH', times: 1 });
+    const checking = check();
+    await harness.clock.whenAsleep((ms) => ms === 90_000);
+    harness.edit(second, { content: 'elsewhere.example.net' });
+    expect(await checking).toMatchObject({ drifted: [{ hostname: first, repaired: true }] });
+    expect(recordAt(second)).toMatchObject({ content: 'elsewhere.example.net', proxied: false });
+    expect(await check()).toMatchObject({ drifted: [{ hostname: second, repaired: false }] });
+  });
+
   test('leaves what somebody put in its place, says so once, and again when it changes', async () => {
-    harness.sandbox.world.records.patch(zone(), recordAt(APP).id, { content: 'elsewhere.example.net' });
+    harness.edit(APP, { content: 'elsewhere.example.net' });
     expect(await check()).toMatchObject({ drifted: [{ hostname: APP, repaired: false }] });
     expect((await check()).drifted).toEqual([]);
     expect(harness.at(APP)).toEqual(['CNAME elsewhere.example.net']);
@@ -107,10 +120,10 @@ describe('a check of drift', () => {
 });
 
 describe('owed removals', () => {
-  test('of this zone cost the listing and a request each', async () => {
+  test('of this zone cost the listing and two requests each', async () => {
     for (const change of (await harness.plan([APP])).withdraw) await harness.dns.owe(change);
     expect(await check()).toMatchObject({ owed: [] });
-    expect(harness.requests()).toEqual(['GET zones/*/dns_records', ...NAMES.map(() => 'DELETE zones/*/dns_records/*')]);
+    expect(harness.requests()).toEqual(['GET zones/*/dns_records', ...NAMES.flatMap(() => ['GET zones/*/dns_records', 'DELETE zones/*/dns_records/*'])]);
     expect(harness.ledger.list().map(({ hostname }) => hostname)).toEqual([APP]);
   });
 
@@ -136,10 +149,21 @@ describe('owed removals', () => {
     expect([harness.at(APP), harness.ledger.get(APP)]).toEqual([[], undefined]);
   });
 
+  test('leave alone what somebody made of the record since it listed', async () => {
+    for (const change of (await harness.plan([APP, ...NAMES.slice(2)])).withdraw) await harness.dns.owe(change);
+    const [first = '', second = ''] = NAMES;
+    harness.sandbox.faults.api.add({ fault: { kind: 'status', status: 429, retryAfterS: 90 }, method: 'DELETE', times: 1 });
+    const checking = check();
+    await harness.clock.whenAsleep((ms) => ms === 90_000);
+    harness.edit(second, { content: 'elsewhere.example.net' });
+    expect(await checking).toMatchObject({ owed: [], warnings: [{ code: 'DNS_RECORD_CHANGED', hostname: second }] });
+    expect([harness.at(first), harness.at(second)]).toEqual([[], ['CNAME elsewhere.example.net']]);
+  });
+
   test('leave alone what somebody made of the record', async () => {
     const change = only((await harness.plan(NAMES)).withdraw);
     await harness.dns.owe(change);
-    harness.sandbox.world.records.patch(zone(), recordAt(APP).id, { content: 'elsewhere.example.net' });
+    harness.edit(APP, { content: 'elsewhere.example.net' });
     expect(await check()).toMatchObject({ owed: [], warnings: [{ code: 'DNS_RECORD_CHANGED', hostname: APP }] });
     expect(harness.at(APP)).toEqual(['CNAME elsewhere.example.net']);
   });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createDnsRecords } from '../../../src/cloudflare/dns-records.js';
 import { createFindCertificate } from '../../../src/cloudflare/find-certificate.js';
+import { BUDGET_LIMIT } from '../../../src/cloudflare/request-budget.js';
 import { createOpenZone } from '../../../src/cloudflare/zone-access.js';
 import { createTunnelDocument } from '../../../src/state/tunnel-document.js';
 import { openDnsLedger } from '../../../src/state/dns-ledger.js';
@@ -115,6 +116,20 @@ describe('disconnecting', () => {
     const { warnings } = await run();
     expect(warnings.map(({ code, hostname }) => [code, hostname])).toEqual(NAMES.map((name) => ['DNS_RECORD_LEFT', name]));
     expect([records().toSorted(), harness.tunnels()]).toEqual([NAMES, []]);
+  });
+
+  test('waits where it has more records than Cloudflare lets it remove at once', async () => {
+    const tunnel = (await harness.installed())?.identity;
+    if (tunnel === undefined) throw new Error('not connected');
+    for (let index = 0; index < BUDGET_LIMIT / 2; index += 1) {
+      const [hostname, content] = [`n${index}.example.com`, tunnelTarget(tunnel.id)];
+      const zone = harness.sandbox.world.zones.find();
+      if (zone === undefined) throw new Error('no zone');
+      const { id: recordId } = harness.sandbox.world.records.create(zone, { name: hostname, type: 'CNAME', content, proxied: true });
+      await ledger.put({ hostname, zoneId: tunnel.zoneId, recordId, content, createdAt: '2026-01-01T00:00:00.000Z', previous: [], adopted: false, removalOwed: false });
+    }
+    expect(await run()).toMatchObject({ outcome: 'disconnected', warnings: [] });
+    await expectDisconnected();
   });
 
   test('leaves the tunnel to others that are connected to it', async () => {
