@@ -176,6 +176,9 @@ export function visibleState(phase: Phase): ConnectorState {
 export const servesNot = (phase: Phase): boolean =>
   phase.name === 'stopped' || (phase.name === 'draining' && phase.stop.unregistered);
 
+/** Visitors may be answered by it now: it is ready, or was found running and has not been asked yet. */
+export const mayServe = (phase: Phase): boolean => phase.name === 'ready' || (phase.name === 'starting' && phase.life.everReady);
+
 export const isOver = (phase: Phase): boolean => phase.name === 'stopped';
 
 export function announce(phase: Phase, announcement: Announcement): Extract<Effect, { type: 'announce' }> {

@@ -11,7 +11,7 @@ import type { Failure } from './failures.js';
 import { fleetDueAt, keptSlot, newFleet, slotsOf } from './fleet.js';
 import type { Fleet, FleetMessage, Slot } from './fleet.js';
 import { stepFleet } from './fleet-step.js';
-import { idOf, isOver, lifeOf, servesNot } from './machine.js';
+import { idOf, isOver, lifeOf, mayServe, servesNot } from './machine.js';
 import { DEFAULT_POLICY } from './policy.js';
 import type { Policy } from './policy.js';
 import { Reporter } from './reporter.js';
@@ -85,6 +85,14 @@ export class ConnectorSupervisor implements Connectors {
   /** As `promote`, for one of two on the same revision: an upgrade of the program that runs it. */
   prefer(handle: ConnectorHandle): void {
     this.#dispatch({ type: 'prefer', key: handle.id });
+  }
+
+  async awaitSuccessor(old: readonly ConnectorHandle[], signal: AbortSignal): Promise<void> {
+    await this.#conditions.until(() => {
+      const kept = keptSlot(this.#fleet);
+      if (kept === undefined || kept.machine.phase.name === 'ready') return true;
+      return old.some(({ id }) => slotsOf(this.#fleet, id).some((slot) => mayServe(slot.machine.phase))) ? undefined : true;
+    }, signal);
   }
 
   async retire(handle: ConnectorHandle): Promise<void> {

@@ -151,6 +151,7 @@ function toPorts({ clock }: ProcessContext, { binary, connectors, state, chooseR
     chooseReplaceMode,
     clock,
     verifyTimeoutMs: DEFAULT_LIMITS.verifyTimeoutMs,
+    successorTimeoutMs: DEFAULT_LIMITS.successorTimeoutMs,
     undoTimeoutMs: DEFAULT_LIMITS.undoTimeoutMs,
   };
 }

@@ -9,7 +9,7 @@ import type { ConnectorHandle } from './ports.js';
 import { readStoredIngress } from './stored-ingress.js';
 import { mayGoUnproven } from './verify-removal.js';
 
-/** How the connector of a revision is started and proven. */
+/** How the connector of a revision is started and proven, and how those before it go. */
 
 export type FindConnector = (revision: number) => ConnectorHandle | undefined;
 
@@ -53,6 +53,25 @@ export function verifyConnector(scope: ChangeScope, on: FindConnector): Executor
         else if (error instanceof DeadlineReached && timeoutMs > soonMs) await prove(timeoutMs - soonMs).catch(orNotReady);
         else orNotReady(error);
       });
+    },
+    undo: nothingToUndo,
+  };
+}
+
+/** Proven, it may have ended before it was promoted: then it is started again, and those before it serve until it does. */
+export function retireConnectors({ ports, limits, window }: ChangeScope, isCurrent: (revision: number) => boolean): Executor<StepOf<'retire-connectors'>> {
+  const { connectors, clock } = ports;
+  return {
+    run: async ({ revision, keep, urgent }, signal) => {
+      if (!isCurrent(revision)) return; // found in the journal of a change that others followed
+      const leaving = connectors.current().filter((handle) => !keep.includes(handle.revision));
+      if (urgent !== true && leaving.length > 0) {
+        const succeeded = window.during(() => withDeadline(clock, limits.successorTimeoutMs, signal, (either) => connectors.awaitSuccessor(leaving, either)));
+        await succeeded.catch((error: unknown) => {
+          if (!(error instanceof DeadlineReached)) throw error;
+        });
+      }
+      await Promise.all(leaving.map((handle) => connectors.retire(handle)));
     },
     undo: nothingToUndo,
   };

@@ -4,7 +4,7 @@ import { SupervisorError } from '../core/errors.js';
 import { tunnelTarget } from '../core/tunnel.js';
 import { nothingToUndo, type Executor, type Executors } from '../transaction/executors.js';
 import type { ChangeScope, StepOf } from './change-scope.js';
-import { startConnector, verifyConnector } from './connector-steps.js';
+import { retireConnectors, startConnector, verifyConnector } from './connector-steps.js';
 import type { ConnectorHandle } from './ports.js';
 import { hostnamesOf } from './revision-content.js';
 import type { ForwardingStep } from './steps.js';
@@ -67,13 +67,7 @@ export function forwardingExecutors(scope: ChangeScope): Executors<ForwardingSte
       },
       undo: nothingToUndo,
     },
-    'retire-connectors': {
-      run: async ({ revision, keep }) => {
-        if (!isCurrent(revision)) return; // found in the journal of a change that others followed
-        await Promise.all(connectors.current().filter((handle) => !keep.includes(handle.revision)).map((handle) => connectors.retire(handle)));
-      },
-      undo: nothingToUndo,
-    },
+    'retire-connectors': retireConnectors(scope, isCurrent),
     'write-copies': {
       run: async () => {
         const current = revisions.current();

@@ -105,7 +105,7 @@ export function planWithdrawal({ current, desired, running, stale, mode }: Withd
     : [];
   const end: ForwardingStep[] = [
     ...(stale.length === 0 ? [] : [{ kind: 'kill-connectors', revisions: stale } as const]),
-    ...(needsConnector ? [{ kind: 'retire-connectors', revision, keep } as const] : []),
+    ...(needsConnector ? [{ kind: 'retire-connectors', revision, keep, urgent: true } as const] : []),
   ];
   return {
     kind: 'revision',

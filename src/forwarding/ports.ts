@@ -28,6 +28,11 @@ export interface Connectors {
    * runs on it one is started; failures of that start are the supervision's, not the caller's. Idempotent.
    */
   promote(revision: number): void;
+  /**
+   * Resolves when these may end without a gap: the one that is kept is ready, or none of them serves either; at once where
+   * that is known already. Rejects when the signal aborts.
+   */
+  awaitSuccessor(old: readonly ConnectorHandle[], signal: AbortSignal): Promise<void>;
   /** SIGTERM, once; resolves when it has unregistered or ended. It drains on in the background. */
   retire(handle: ConnectorHandle): Promise<void>;
   /** SIGTERM and waits for the end, force at the stop timeout: for `replace=restart`. */

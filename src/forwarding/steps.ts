@@ -20,8 +20,11 @@ export type ForwardingStep =
   | { readonly kind: 'promote-connector'; readonly revision: number }
   /** All connectors on these revisions, without mercy: an address that they serve is somebody else's. */
   | { readonly kind: 'kill-connectors'; readonly revisions: readonly number[] }
-  /** All connectors but those on these revisions: SIGTERM, and they drain on. `revision` is the one committed before. */
-  | { readonly kind: 'retire-connectors'; readonly revision: number; readonly keep: readonly number[] }
+  /**
+   * All connectors but those on these revisions: SIGTERM, and they drain on. `revision` is the one committed before.
+   * `urgent`: with or without a successor that serves.
+   */
+  | { readonly kind: 'retire-connectors'; readonly revision: number; readonly keep: readonly number[]; readonly urgent?: true }
   | { readonly kind: 'write-copies' }
   /** A revision that was never committed, because the change was planned anew. */
   | { readonly kind: 'drop-revision'; readonly revision: number }

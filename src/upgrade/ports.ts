@@ -10,7 +10,7 @@ export interface Binary {
 }
 
 /** The connectors, as an upgrade sees them. */
-export interface UpgradeConnectors extends Pick<Connectors, 'current' | 'start' | 'verify' | 'promote' | 'retire' | 'stop' | 'discard'> {
+export interface UpgradeConnectors extends Pick<Connectors, 'current' | 'start' | 'verify' | 'promote' | 'awaitSuccessor' | 'retire' | 'stop' | 'discard'> {
   /** From now on this one is kept alive, and no other, whatever else runs on its revision. Idempotent. */
   prefer(handle: ConnectorHandle): void;
 }
@@ -27,6 +27,8 @@ export interface UpgradePorts {
   readonly chooseReplaceMode: () => { readonly mode: 'overlap' | 'restart'; readonly warning?: Warning };
   readonly clock: Clock;
   readonly verifyTimeoutMs: number;
+  /** How long the old ones serve on because the new one, proven before, is not ready any more. */
+  readonly successorTimeoutMs: number;
   readonly undoTimeoutMs: number;
 }
 

@@ -42,7 +42,7 @@ export async function replaceBinary(candidate: Candidate, ports: UpgradePorts, i
   }
   tryBinary(undefined);
   connectors.prefer(started);
-  return { connector: 'replaced', warnings: [...(isRestart ? [warning] : []), ...(await retireAll(serving, ports))] };
+  return { connector: 'replaced', warnings: [...(isRestart ? [warning] : []), ...(await retireAll(serving, ports, interrupt))] };
 }
 
 const RESTARTED: Warning = { code: 'REPLACED_BY_RESTART', message: 'The connector was stopped before the new one was started, as chosen: requests in between were lost.' };
@@ -74,8 +74,16 @@ async function takeBack(error: SupervisorError, { started, revision, isRestart, 
   return new SupervisorError('UPGRADE_REVERTED', `cloudflared ${version} did not serve, and was taken back: ${message}`, { problems: [{ code, message }], cause: error });
 }
 
-/** The new one serves: what of the old ones does not end is said, and is no failure. */
-async function retireAll(handles: readonly ConnectorHandle[], { connectors }: UpgradePorts): Promise<readonly Warning[]> {
+/**
+ * What of the old ones does not end is said, and is no failure. The new one, proven, may have ended since and is started
+ * again then: until it serves they do. Where the daemon stops meanwhile they end with all the others.
+ */
+async function retireAll(handles: readonly ConnectorHandle[], { connectors, clock, successorTimeoutMs }: UpgradePorts, interrupt: AbortSignal): Promise<readonly Warning[]> {
+  if (handles.length === 0) return [];
+  await withDeadline(clock, successorTimeoutMs, interrupt, (signal) => connectors.awaitSuccessor(handles, signal)).catch((error: unknown) => {
+    if (!interrupt.aborted && !(error instanceof DeadlineReached)) throw error;
+  });
+  if (interrupt.aborted) return [];
   const ends = await Promise.allSettled(handles.map((handle) => connectors.retire(handle)));
   return ends.flatMap((end) => (end.status === 'rejected' ? [toWarning(end.reason)] : []));
 }

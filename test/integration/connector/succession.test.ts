@@ -89,6 +89,27 @@ describe.each(PROGRAMS)('succession ($name)', (kind) => {
     await supervisor.stopAll();
   });
 
+  test('a successor that is killed before it is promoted is waited for: the old connector serves until it is back', async () => {
+    const supervisor = rig.supervisor();
+    supervisor.promote(1);
+    const old = await rig.seen('connector.ready');
+    const leaving = supervisor.current();
+    const expected = await rig.writeRevision(2, rules());
+    const next = await supervisor.start(2);
+    await supervisor.verify(next, expected, never);
+    signalPid(next.pid, 'SIGKILL');
+    await rig.seen('connector.stopped', (status) => status.pid === next.pid);
+    supervisor.promote(2);
+    await supervisor.awaitSuccessor(leaving, never);
+    for (const handle of leaving) await supervisor.retire(handle);
+    await rig.seen('connector.stopped', (status) => status.pid === old.pid);
+    const told = rig.events.map((event) => `${event.type} ${'pid' in event.data && event.data.pid === old.pid ? 'old' : 'next'}`);
+    expect(told.indexOf('connector.draining old')).toBeGreaterThan(told.lastIndexOf('connector.ready next'));
+    expect(told.filter((line) => line === 'connector.ready next')).toHaveLength(2);
+    expect(await visitors.get(HOST)).toMatchObject({ status: 200 });
+    await supervisor.stopAll();
+  });
+
   test('a supervisor that was killed is succeeded without a gap', async () => {
     const first = await supervise();
     const running = load();

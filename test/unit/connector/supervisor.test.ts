@@ -94,6 +94,12 @@ function bench(change: { readonly orphans?: readonly FakeProcess[]; readonly ove
   };
 }
 
+/** A promise, and whether it is over. */
+function settlement(promise: Promise<void>): { readonly promise: Promise<void>; readonly isSettled: () => boolean } {
+  let settled = false;
+  return { promise: promise.finally(() => (settled = true)), isSettled: () => settled };
+}
+
 const READY: Probe = { kind: 'ready', connections: 4 };
 const never = new AbortController().signal;
 const last = [{ service: 'http_status:404' }];
@@ -228,6 +234,61 @@ describe('the supervisor', () => {
     await turn(5_000);
     expect(processes).toHaveLength(1);
     expect(supervisor.current()).toEqual([]);
+  });
+
+  test('a successor that ended before it was promoted is waited for before the old one goes', async () => {
+    const { supervisor, processes, turn, settle } = bench();
+    supervisor.promote(1);
+    await settle();
+    const old = supervisor.current();
+    await supervisor.start(2);
+    for (const process of processes) process.probe = READY;
+    await turn(100);
+    processes[1]?.end({ signal: 'SIGKILL' });
+    await settle();
+    supervisor.promote(2);
+    await settle();
+    const successor = settlement(supervisor.awaitSuccessor(old, never));
+    await turn(500);
+    expect(successor.isSettled()).toBe(false);
+    if (processes[2] !== undefined) processes[2].probe = READY;
+    await turn(100);
+    await successor.promise;
+    expect(supervisor.status()).toMatchObject([{ revision: 1, state: 'ready' }, { revision: 2, state: 'ready' }]);
+  });
+
+  test('nobody waits for a successor that is ready, or where none of the old ones serves, or for longer than they want', async () => {
+    const { supervisor, processes, turn, settle } = bench();
+    supervisor.promote(1);
+    await settle();
+    const old = supervisor.current();
+    supervisor.promote(2);
+    await settle();
+    // The first never got ready.
+    await supervisor.awaitSuccessor(old, never);
+    if (processes[0] !== undefined) processes[0].probe = READY;
+    await turn(100);
+    const tired = new AbortController();
+    const waited = supervisor.awaitSuccessor(old, tired.signal).catch((error: unknown) => error);
+    tired.abort(new Error('long enough'));
+    expect(await waited).toMatchObject({ message: 'long enough' });
+    if (processes[1] !== undefined) processes[1].probe = READY;
+    await turn(100);
+    await supervisor.awaitSuccessor(old, never);
+  });
+
+  test('an orphan that was not asked yet may serve: its successor is waited for', async () => {
+    const orphan = new FakeProcess(7, 1);
+    const { supervisor, processes, turn } = bench({ orphans: [orphan] });
+    const orphans = await supervisor.adoptOrphans();
+    await supervisor.takeOver(2);
+    const successor = settlement(supervisor.awaitSuccessor(orphans, never));
+    orphan.probe = READY;
+    await turn(200);
+    expect(successor.isSettled()).toBe(false);
+    if (processes[0] !== undefined) processes[0].probe = READY;
+    await turn(200);
+    await successor.promise;
   });
 
   test('orphans serve on until the kept one is ready, and are among the current ones', async () => {

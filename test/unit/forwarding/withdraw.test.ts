@@ -60,6 +60,7 @@ describe('a withdrawal', () => {
     expect(calls).toContain('connectors.kill');
     expect(calls.indexOf('revisions.commit'), 'nothing brings the address back once it began').toBeLessThan(calls.indexOf('connectors.start'));
     expect(calls.filter((name) => name.startsWith('addresses') || name.startsWith('dns')), 'nobody is asked').toEqual([]);
+    expect(calls, 'and nobody is waited for').not.toContain('connectors.awaitSuccessor');
   });
 
   test('of what nobody serves changes nothing', async () => {
@@ -193,6 +194,18 @@ describe('a withdrawal', () => {
     release();
     expect(await changed).toMatchObject({ outcome: 'applied' });
     expect(servesStolen(world)).toBe(false);
+  });
+
+  test('goes ahead while the successor of a change is waited for; what that was to end ends', async () => {
+    const world = await publishedWorld(RULES.slice(0, 1));
+    const { supervisor, reached, release } = hold('connectors.awaitSuccessor', world);
+    const changed = supervisor.writer.submit({ kind: 'replace', rules: RULES }, { reason: 'user' });
+    await reached;
+    const { revision } = await supervisor.writer.withdraw(WITHDRAWN, 'device');
+    expect(servesStolen(world)).toBe(false);
+    release();
+    expect(await changed).toMatchObject({ outcome: 'applied', revision });
+    expect(world.processes.map((process) => process.revision)).toEqual([revision]);
   });
 
   test('goes ahead while records are withdrawn, after the commit', async () => {

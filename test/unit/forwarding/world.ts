@@ -9,6 +9,7 @@ import type { ApplyLimits, ApplyPorts, ReplaceMode } from '../../../src/forwardi
 import type { IngressRule } from '../../../src/core/ingress.js';
 import type { ConnectorHandle } from '../../../src/forwarding/ports.js';
 import { createWriter, type ForwardingWriter } from '../../../src/forwarding/writer.js';
+import { orAbandon } from '../../../src/transaction/abandon.js';
 import type { Gate, JournalEntry, JournalHeader, OpenJournal } from '../../../src/transaction/ports.js';
 import { parse } from 'yaml';
 
@@ -206,6 +207,7 @@ export function startSupervisor(world: World, options: SupervisorOptions = {}): 
         (running ?? spawn(revision)).serving = true;
         world.noteServing();
       },
+      awaitSuccessor: async (_, signal) => orAbandon(signal, act('connectors.awaitSuccessor', () => undefined)),
       retire: (handle) => leave('connectors.retire', handle),
       stop: (handle) => leave('connectors.stop', handle),
       discard: (handle) => leave('connectors.discard', handle),

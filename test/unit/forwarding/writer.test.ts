@@ -3,7 +3,8 @@ import { SupervisorError } from '../../../src/core/errors.js';
 import { tunnelTarget } from '../../../src/core/tunnel.js';
 import type { ChangeRequest } from '../../../src/forwarding/change.js';
 import { addRule, removeRule } from '../../../src/forwarding/rules-edit.js';
-import { startSupervisor, TUNNEL, World } from './world.js';
+import { createTestClock } from '../cloudflare/test-clock.js';
+import { restart, startSupervisor, TUNNEL, World } from './world.js';
 
 const rule = (name: string, port = 1) => ({ hostname: `${name}.example.com`, destination: `http://localhost:${port}` });
 const replace = (...rules: unknown[]): ChangeRequest => ({ kind: 'replace', rules });
@@ -148,6 +149,51 @@ describe('a change', () => {
     const outcome = await writer.submit(replace(), USER);
     expect(outcome).toMatchObject({ outcome: 'applied', rules: [], warnings: [{ code: 'DNS_REMOVAL_OWED', hostname: 'a.example.com' }, { code: 'DNS_REMOVAL_OWED', hostname: 'b.example.com' }] });
     expect(calls.filter((name) => name.startsWith('dns.execute')), 'the second would wait in vain too').toHaveLength(1);
+  });
+});
+
+describe('the connectors before it', () => {
+  const never = new Promise<void>(() => {});
+
+  test('go when their successor serves', async () => {
+    const world = new World();
+    const { writer, calls } = startSupervisor(world);
+    await writer.submit(replace(rule('app')), USER);
+    expect(calls, 'the first of all succeeds nobody').not.toContain('connectors.awaitSuccessor');
+    await writer.submit(replace(rule('app', 2)), USER);
+    expect(calls.filter((name) => name.startsWith('connectors')).slice(-2)).toEqual(['connectors.awaitSuccessor', 'connectors.retire']);
+  });
+
+  test('go all the same where it does not in time', async () => {
+    const world = new World();
+    const clock = createTestClock((ms) => ms === 7_000);
+    const { writer } = startSupervisor(world, { clock, limits: { successorTimeoutMs: 7_000 }, intercept: (name) => (name === 'connectors.awaitSuccessor' ? never : undefined) });
+    await writer.submit(replace(rule('app')), USER);
+    expect(await writer.submit(replace(rule('app', 2)), USER)).toMatchObject({ outcome: 'applied', warnings: [] });
+    expect(world.processes.map(({ revision }) => revision)).toEqual([2]);
+  });
+
+  test('serve on where the daemon stops meanwhile; the next start goes on', async () => {
+    const world = new World();
+    let reach = (): void => {};
+    const reached = new Promise<void>((resolve) => {
+      reach = resolve;
+    });
+    const { writer } = startSupervisor(world, {
+      intercept: async (name) => {
+        if (name !== 'connectors.awaitSuccessor') return;
+        reach();
+        await never;
+      },
+    });
+    await writer.submit(replace(rule('app')), USER);
+    const running = failureOf(writer.submit(replace(rule('app', 2)), USER));
+    await reached;
+    await writer.stop();
+    expect((await running).code).toBe('DAEMON_STOPPING');
+    expect(world.processes.map(({ revision }) => revision)).toEqual([1, 2]);
+    await restart(world);
+    expect(world.processes.map(({ revision }) => revision)).toEqual([2]);
   });
 });
 

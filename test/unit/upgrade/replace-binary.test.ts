@@ -30,6 +30,7 @@ function bench({ connectors = {}, ports = {}, place = async () => undefined }: G
     verify: noting('verify', connectors.verify ?? (async () => undefined)),
     promote: noting('promote', connectors.promote ?? (() => undefined)),
     prefer: noting('prefer', connectors.prefer ?? (() => undefined)),
+    awaitSuccessor: noting('await successor', connectors.awaitSuccessor ?? (async () => undefined)),
     retire: noting('retire', connectors.retire ?? (async () => undefined)),
     stop: noting('stop', connectors.stop ?? (async () => undefined)),
     discard: noting('discard', connectors.discard ?? (async () => undefined)),
@@ -41,7 +42,7 @@ function bench({ connectors = {}, ports = {}, place = async () => undefined }: G
     expectedIngress: async () => [{ service: 'http_status:404' }],
     tryBinary: (binary) => done.push(binary === undefined ? 'try none' : 'try new'),
     chooseReplaceMode: () => ({ mode: 'overlap' }),
-    clock, verifyTimeoutMs: 60_000, undoTimeoutMs: 30_000,
+    clock, verifyTimeoutMs: 60_000, successorTimeoutMs: 15_000, undoTimeoutMs: 30_000,
     ...ports,
   }, interrupt.signal);
   return { done, run, clock, interrupt };
@@ -56,7 +57,7 @@ describe('replacing the program of the connectors', () => {
   test('proves the new one before it is put in place, and only then lets go of the old one', async () => {
     const { done, run } = bench();
     expect(await run()).toEqual({ connector: 'replaced', warnings: [] });
-    expect(done).toEqual(['try new', 'start', 'verify 2', 'place', 'try none', 'prefer 2', 'retire 1']);
+    expect(done).toEqual(['try new', 'start', 'verify 2', 'place', 'try none', 'prefer 2', 'await successor', 'retire 1']);
   });
 
   test('is only putting it in place where nothing is published', async () => {
@@ -74,9 +75,28 @@ describe('replacing the program of the connectors', () => {
   test('stops the old one first where two do not fit, and says so', async () => {
     const { done, run } = bench({ ports: restart });
     expect(await run()).toMatchObject({ warnings: [{ code: 'REPLACED_BY_RESTART' }] });
-    expect(done).toEqual(['try new', 'stop 1', 'start', 'verify 2', 'place', 'try none', 'prefer 2', 'retire 1']);
+    expect(done).toEqual(['try new', 'stop 1', 'start', 'verify 2', 'place', 'try none', 'prefer 2', 'await successor', 'retire 1']);
     const short = bench({ ports: { chooseReplaceMode: () => ({ mode: 'restart', warning: { code: 'REPLACED_BY_RESTART', message: 'memory is short' } }) } });
     expect(await short.run()).toMatchObject({ warnings: [{ message: 'memory is short' }] });
+  });
+
+  test('lets go of the old one all the same where the new one, proven, is not ready in time', async () => {
+    const { run, done, clock } = bench({ connectors: { awaitSuccessor: (_old, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))) } });
+    const outcome = run();
+    while (!done.includes('await successor')) await new Promise((resolve) => setImmediate(resolve));
+    expect(done).not.toContain('retire 1');
+    clock.advance(15_000);
+    expect(await outcome).toEqual({ connector: 'replaced', warnings: [] });
+    expect(done.at(-1)).toBe('retire 1');
+  });
+
+  test('leaves the old one to who stops all where the daemon stops meanwhile', async () => {
+    const { run, done, interrupt } = bench({ connectors: { awaitSuccessor: (_old, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))) } });
+    const outcome = run();
+    while (!done.includes('await successor')) await new Promise((resolve) => setImmediate(resolve));
+    interrupt.abort(new SupervisorError('DAEMON_STOPPING', 'The daemon is stopping.'));
+    expect(await outcome).toMatchObject({ connector: 'replaced' });
+    expect(done).not.toContain('retire 1');
   });
 
   test('says what of the old one did not end, which is no failure', async () => {
