@@ -54,7 +54,7 @@ function decide(hostname: string, rivals: readonly DnsRecord[], entry: LedgerEnt
   const [only, ...others] = rivals;
   if (only === undefined) return { kind: 'create-record', hostname, zoneId, content, via: 'api' };
   if (others.length === 0) {
-    if (leadsTo(only, content)) return { kind: 'adopt-record', hostname, zoneId, recordId: only.id, content };
+    if (leadsTo(only, content)) return { kind: 'adopt-record', hostname, zoneId, recordId: only.id, content, ...(entry === undefined ? {} : { entry }) };
     if (entry !== undefined && isOurs(only, entry)) {
       return { kind: 'update-record', hostname, zoneId, recordId: only.id, content, previousContent: only.content };
     }

@@ -59,12 +59,10 @@ async function pointBack(context: RecordContext, change: Of<'update-record'>, si
   return [];
 }
 
-/** Adopted for the first time: forgotten. Ours before, its removal owed: owed again. */
-async function letGo(context: RecordContext, change: Of<'adopt-record'>): Promise<readonly Warning[]> {
-  const known = entryOf(context, change.hostname, change.zoneId);
-  if (known === undefined || known.recordId !== change.recordId) return [];
-  if (known.adopted) await context.ledger.remove(change.hostname);
-  else await context.ledger.put({ ...known, removalOwed: true });
+/** The record stays, and the ledger says again what it said: nothing, that it is owed, or that it led elsewhere. */
+async function letGo(context: RecordContext, { hostname, entry }: Of<'adopt-record'>): Promise<readonly Warning[]> {
+  if (entry === undefined) await context.ledger.remove(hostname);
+  else await context.ledger.put(entry);
   return [];
 }
 

@@ -35,7 +35,8 @@ export type DnsChange =
   | { readonly kind: 'create-record'; readonly hostname: string; readonly zoneId: string; readonly content: string; readonly via: 'api' | 'route-dns' }
   | { readonly kind: 'update-record'; readonly hostname: string; readonly zoneId: string; readonly recordId: string; readonly content: string; readonly previousContent: string }
   | { readonly kind: 'take-over-record'; readonly hostname: string; readonly zoneId: string; readonly content: string; readonly previous: readonly DnsRecord[]; readonly via: 'api' | 'route-dns' }
-  | { readonly kind: 'adopt-record'; readonly hostname: string; readonly zoneId: string; readonly recordId: string; readonly content: string }
+  /** `entry`: what the ledger held before, where it held something. */
+  | { readonly kind: 'adopt-record'; readonly hostname: string; readonly zoneId: string; readonly recordId: string; readonly content: string; readonly entry?: LedgerEntry }
   | { readonly kind: 'delete-record'; readonly hostname: string; readonly entry: LedgerEntry }
   /** The rule goes, the record stays: on a machine that joined, it may still serve the others. */
   | { readonly kind: 'forget-record'; readonly hostname: string; readonly entry: LedgerEntry };

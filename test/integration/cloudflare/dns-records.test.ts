@@ -158,6 +158,36 @@ describe('undoing', () => {
     expect([harness.at(APP), harness.ledger.list()]).toEqual([[`CNAME ${harness.target}`], []]);
   });
 
+  test('an adoption of what was owed leaves it owed', async () => {
+    harness.put(APP, 'CNAME', harness.target);
+    await harness.publish([APP]);
+    await harness.dns.owe(only((await harness.plan([])).withdraw));
+    const before = harness.ledger.get(APP);
+    const change = only((await harness.plan([APP])).publish);
+    for (const carriesOut of [false, true]) {
+      if (carriesOut) await harness.dns.execute(change, never);
+      await harness.restart().undo(change, never);
+      expect(harness.ledger.get(APP)).toEqual(before);
+    }
+    await harness.dns.checkDrift(harness.zoneId, never);
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([[], []]);
+  });
+
+  test('an adoption for another tunnel leaves ours with the tunnel before', async () => {
+    await harness.publish([APP]);
+    const before = harness.ledger.get(APP);
+    const content = `${OLD_TUNNEL}.cfargotunnel.com`;
+    harness.edit(APP, { content });
+    const change = only((await harness.plan([APP], { tunnelId: OLD_TUNNEL })).publish);
+    expect(change.kind).toBe('adopt-record');
+    await harness.dns.execute(change, never);
+    expect(harness.ledger.get(APP)).toMatchObject({ content });
+    await harness.restart().undo(change, never);
+    expect(harness.ledger.get(APP)).toEqual(before);
+    expect(await harness.dns.checkDrift(harness.zoneId, never)).toMatchObject({ drifted: [{ hostname: APP, repaired: false }] });
+    expect(harness.at(APP)).toEqual([`CNAME ${content}`]);
+  });
+
   test('a removal makes it again', async () => {
     await harness.publish([APP]);
     const change = only((await harness.plan([])).withdraw);

@@ -63,7 +63,8 @@ describe('a plan of DNS records', () => {
 
   test('takes a name that is wanted again back from what is owed', () => {
     const record = makeRecord(APP, 'CNAME', TARGET);
-    expect(planIn({ records: [record], ledger: [makeEntry(record, { removalOwed: true })] }, wanted([APP])).publish).toMatchObject([{ kind: 'adopt-record', recordId: record.id }]);
+    const entry = makeEntry(record, { removalOwed: true });
+    expect(planIn({ records: [record], ledger: [entry] }, wanted([APP])).publish).toEqual([{ kind: 'adopt-record', hostname: APP, zoneId: ZONE, recordId: record.id, content: TARGET, entry }]);
   });
 
   test('withdraws what has no rule, in every zone, and what is owed not twice', () => {
