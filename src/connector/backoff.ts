@@ -32,9 +32,6 @@ export const addStart = (backoff: Backoff, now: number, policy: Policy): Backoff
 /** It got ready: what failed before was passing, and starts are free again. */
 export const forgetBarren = (backoff: Backoff): Backoff => ({ ...backoff, barren: [], slow: 0, ports: 0 });
 
-/** Started by us, and not ready since. */
-export const isBarren = ({ barren }: Backoff): boolean => barren.length > 0;
-
 /** The earliest moment for one more start that breaks no limit. */
 export function earliestStart(backoff: Backoff, now: number, policy: Policy): number {
   const oldest = backoff.barren.length < policy.barrenStarts ? undefined : backoff.barren[0];

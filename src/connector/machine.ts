@@ -19,7 +19,7 @@ export interface Machine {
 }
 
 /**
- * `candidate`: started for a change that is to prove it; one start more where it ends by chance before it was ready.
+ * `candidate`: started for a change that is to prove it; one start more where it ends by chance.
  * `kept`: restarted whenever it ends. At most one machine of a fleet is.
  * `released`: serves while it does, and is not started again: its rules are old.
  */

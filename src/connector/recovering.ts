@@ -1,4 +1,4 @@
-import { addFailure, addStart, earliestStart, isBarren, restartAt, slowRetryAt } from './backoff.js';
+import { addFailure, addStart, earliestStart, restartAt, slowRetryAt } from './backoff.js';
 import type { Backoff } from './backoff.js';
 import { cureOf } from './failures.js';
 import type { Failure } from './failures.js';
@@ -79,11 +79,11 @@ export function failed(machine: Machine, reason: Failure, readyForMs: number, co
 
 /**
  * A candidate waits for nothing. But what may have been chance (a port that was taken for a moment, a kill) is no reason
- * to give up a change: where it was not ready yet, it is started once more, at once.
+ * to give up a change: it is started once more, at once.
  */
 function failedCandidate(machine: Machine, reason: Failure, context: Context): Step {
   const { backoff, until } = countFailure(machine, 0, context);
-  const again = isBarren(machine.backoff) && cureOf(reason.code) === 'restart' && until <= context.now;
+  const again = cureOf(reason.code) === 'restart' && until <= context.now;
   return again ? followedBy(launch({ ...machine, backoff }, context), idOf(machine.phase), reason) : giveUp(machine, reason);
 }
 

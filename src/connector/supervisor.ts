@@ -1,8 +1,10 @@
-import { SupervisorError, ERRORS } from '../core/errors.js';
+import { DeadlineReached, withDeadline } from '../core/deadline.js';
+import { SupervisorError, ERRORS, toSupervisorError } from '../core/errors.js';
 import type { Clock, Random } from '../core/clock.js';
 import type { Emit } from '../core/events.js';
 import type { Attention, ConnectorStatus } from '../core/status.js';
 import type { ConnectorHandle, Connectors, IngressRule } from '../forwarding/ports.js';
+import { orAbandon } from '../transaction/abandon.js';
 import { Conditions } from './conditions.js';
 import { EffectRunner } from './effects.js';
 import type { EffectPorts } from './effects.js';
@@ -73,8 +75,7 @@ export class ConnectorSupervisor implements Connectors {
   }
 
   async verify(handle: ConnectorHandle, expected: readonly IngressRule[], signal: AbortSignal): Promise<void> {
-    const port = await this.#untilReady(handle, signal);
-    const difference = firstDifference(expected, await this.#ports.prober.readRules(port));
+    const difference = firstDifference(expected, await this.#readRules(handle, signal));
     if (difference !== undefined) throw new SupervisorError('CONNECTOR_MISMATCH', `The connector does not run the rules of revision ${handle.revision}: ${difference}.`);
   }
 
@@ -210,30 +211,41 @@ export class ConnectorSupervisor implements Connectors {
     await Promise.all(keys.map(async (key) => await this.#until(key, (slot) => (slot === undefined || enough(slot.machine.phase) ? true : undefined))));
   }
 
-  /** The metrics port of a connector that is ready. */
-  async #untilReady(handle: ConnectorHandle, signal: AbortSignal): Promise<number> {
-    const late = new AbortController();
-    const timeout = this.#ports.clock.sleep(this.#policy.readyTimeoutMs, late.signal).then(() => late.abort(), () => undefined);
+  /** What it shows once it is ready. One that ends after it said so, or does not show them, is waited for again: it may be started once more. */
+  async #readRules(handle: ConnectorHandle, signal: AbortSignal): Promise<readonly IngressRule[]> {
+    const { clock, prober } = this.#ports;
+    const { readyTimeoutMs } = this.#policy;
     let latest: Slot | undefined;
-    try {
-      return await this.#until(handle.id, (slot) => {
-        latest = slot;
-        if (slot === undefined || isOver(slot.machine.phase)) throw errorOf(slot);
-        return slot.machine.phase.name === 'ready' ? this.#effects.processOf(idOf(slot.machine.phase))?.metricsPort : undefined;
-      }, AbortSignal.any([signal, late.signal]));
-    } catch (thrown) {
-      if (signal.aborted || !late.signal.aborted) throw thrown;
-      throw errorOf(latest, failure('CONNECTOR_NOT_READY', `The connector on revision ${handle.revision} did not get ready within ${this.#policy.readyTimeoutMs / 1_000} s.`));
-    } finally {
-      late.abort();
-      await timeout;
-    }
+    let missing = 'did not get ready';
+    const read = async (either: AbortSignal): Promise<readonly IngressRule[]> => {
+      for (;;) {
+        const process = await this.#until(handle.id, (slot) => {
+          latest = slot;
+          if (slot === undefined || isOver(slot.machine.phase)) throw errorOf(slot);
+          return slot.machine.phase.name === 'ready' ? this.#effects.processOf(idOf(slot.machine.phase)) : undefined;
+        }, either);
+        try {
+          return await orAbandon(either, prober.readRules(process.metricsPort));
+        } catch (error) {
+          if (either.aborted || error instanceof SupervisorError) throw error;
+          missing = `did not show its rules (${toSupervisorError(error).message})`;
+        }
+        this.nudge(process.pid);
+        await clock.sleep(READ_AGAIN_MS, either);
+      }
+    };
+    return await withDeadline(clock, readyTimeoutMs, signal, read).catch((error: unknown) => {
+      throw error instanceof DeadlineReached && !signal.aborted ? errorOf(latest, failure('CONNECTOR_NOT_READY', `The connector on revision ${handle.revision} ${missing} within ${readyTimeoutMs / 1_000} s.`)) : error;
+    });
   }
 
   async #until<T>(key: number, look: (slot: Slot | undefined) => T | undefined, signal?: AbortSignal): Promise<T> {
     return await this.#conditions.until(() => look(slotsOf(this.#fleet, key).at(-1)), signal);
   }
 }
+
+/** A connector that is ready answers in milliseconds. */
+const READ_AGAIN_MS = 250;
 
 /** No pid where it waits for its next start. */
 const toHandle = ({ key, machine }: Slot): ConnectorHandle => ({ id: key, revision: machine.revision, pid: lifeOf(machine.phase)?.pid ?? 0 });

@@ -42,7 +42,7 @@ class FakeProcess implements ConnectorProcess {
   }
 }
 
-function bench(change: { readonly orphans?: readonly FakeProcess[]; readonly overlap?: boolean } = {}): {
+function bench(change: { readonly orphans?: readonly FakeProcess[]; readonly overlap?: boolean; readonly readRules?: Prober['readRules'] } = {}): {
   supervisor: Connectors & ConnectorSupervisor; processes: FakeProcess[]; events: { type: EventType; data: EventData[EventType] }[];
   refuse: (error: SupervisorError | undefined) => void; turn: (ms: number) => Promise<void>; settle: () => Promise<void>; clock: ReturnType<typeof createTestClock>; facts: Partial<FactFinder>;
 } {
@@ -64,7 +64,7 @@ function bench(change: { readonly orphans?: readonly FakeProcess[]; readonly ove
     probe: async (port) => of(port)?.probe ?? { kind: 'unreachable' },
     readConnectorId: async (port) => `connector-${port}`,
     readCounters: async () => ({ registerFailures: 0, inFlight: 0 }),
-    readRules: async () => [{ service: 'http_status:404' }],
+    readRules: change.readRules ?? (async () => [{ service: 'http_status:404' }]),
   };
   const given: Partial<FactFinder> = {};
   const facts: FactFinder = {
@@ -221,19 +221,87 @@ describe('the supervisor', () => {
     expect(supervisor.current()).toEqual([]);
   });
 
-  test('one that has served and is not kept is not started again', async () => {
+  test('a candidate that ends when it has been ready is started once more too: it is not proven yet, or not promoted', async () => {
     const { supervisor, settle, processes, turn } = bench();
     const handle = await supervisor.start(1);
-    const verified = supervisor.verify(handle, last, never);
-    const [process] = processes;
-    if (process !== undefined) process.probe = READY;
-    await turn(100);
-    await verified;
-    process?.end({ exitCode: 1 });
-    await settle();
+    for (const count of [1, 2]) {
+      const verified = supervisor.verify(handle, last, never);
+      const process = processes[count - 1];
+      if (process !== undefined) process.probe = READY;
+      await turn(60_000);
+      await verified;
+      process?.end({ exitCode: 1 });
+      await settle();
+    }
     await turn(5_000);
-    expect(processes).toHaveLength(1);
+    expect(processes).toHaveLength(2);
     expect(supervisor.current()).toEqual([]);
+  });
+
+  test('a candidate that ends between its readiness and its rules is proven when it is back', async () => {
+    const asked: number[] = [];
+    const { supervisor, processes, turn } = bench({
+      readRules: async (port) => {
+        asked.push(port);
+        if (asked.length > 1) return last;
+        processes[0]?.end({ signal: 'SIGKILL' });
+        throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+      },
+    });
+    const handle = await supervisor.start(1);
+    const verified = supervisor.verify(handle, last, never);
+    if (processes[0] !== undefined) processes[0].probe = READY;
+    await turn(100);
+    expect(processes).toHaveLength(2);
+    if (processes[1] !== undefined) processes[1].probe = READY;
+    await turn(1_000);
+    await verified;
+    expect(asked).toEqual([10_100, 10_101]);
+  });
+
+  test('one that ends there again fails its verification with the reason, in our words', async () => {
+    const { supervisor, processes, turn } = bench({
+      readRules: async (port) => {
+        processes.find((process) => process.metricsPort === port)?.end({ exitCode: 1 });
+        throw new SyntaxError('Unexpected end of JSON input');
+      },
+    });
+    const handle = await supervisor.start(1);
+    const verified = supervisor.verify(handle, last, never).catch((error: unknown) => error);
+    for (const count of [1, 2]) {
+      const process = processes[count - 1];
+      if (process !== undefined) process.probe = READY;
+      await turn(1_000);
+    }
+    expect(await verified).toMatchObject({ code: 'CONNECTOR_CRASHED' });
+  });
+
+  test('one that is ready and does not show its rules is asked again, not at once, and given up at its time', async () => {
+    let asked = 0;
+    const { supervisor, processes, turn } = bench({
+      readRules: async () => {
+        asked += 1;
+        throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+      },
+    });
+    const handle = await supervisor.start(1);
+    const verified = supervisor.verify(handle, last, never).catch((error: unknown) => error);
+    if (processes[0] !== undefined) processes[0].probe = READY;
+    await turn(61_000);
+    expect(await verified).toMatchObject({ code: 'CONNECTOR_NOT_READY', message: expect.stringContaining('read ECONNRESET') as unknown });
+    expect(asked).toBeGreaterThan(10);
+    expect(asked).toBeLessThan(1_000);
+  });
+
+  test('one whose rules hang is left when its caller leaves', async () => {
+    const { supervisor, processes, turn } = bench({ readRules: async () => await new Promise(() => undefined) });
+    const handle = await supervisor.start(1);
+    const leaving = new AbortController();
+    const verified = supervisor.verify(handle, last, leaving.signal).catch((error: unknown) => error);
+    if (processes[0] !== undefined) processes[0].probe = READY;
+    await turn(100);
+    leaving.abort(new Error('no longer wanted'));
+    expect(await verified).toMatchObject({ message: 'no longer wanted' });
   });
 
   test('a successor that ended before it was promoted is waited for before the old one goes', async () => {
