@@ -4,7 +4,7 @@ import { SupervisorError } from '../core/errors.js';
 import { isExistingRecord } from './cloudflare-error.js';
 import type { ZoneAccess } from './ports.js';
 import { entryOf, needZone, readName, toDnsError, tryEdit, type RecordContext } from './record-context.js';
-import { describeRecords, isRival, isSameRecord, leadsTo, RECORD_COMMENT } from './record-ownership.js';
+import { describeRecords, isOurs, isRival, isSameRecord, leadsTo, RECORD_COMMENT } from './record-ownership.js';
 import { draftOf, type RecordDraft } from './records.js';
 import { routeName } from './route-name.js';
 
@@ -23,9 +23,16 @@ export async function createRecord(context: RecordContext, change: Of<'create-re
   return [];
 }
 
-export async function adoptRecord(context: RecordContext, change: Of<'adopt-record'>): Promise<readonly Warning[]> {
-  const known = entryOf(context, change.hostname, change.zoneId);
-  await remember(context, change, { recordId: change.recordId, adopted: known?.adopted ?? true });
+/** What was there in the plan may be gone: a check of drift removes what is owed. */
+export async function adoptRecord(context: RecordContext, change: Of<'adopt-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
+  const { hostname, zoneId, content } = change;
+  const access = await needZone(context, zoneId);
+  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
+  const [only, ...others] = rivals ?? [];
+  if (only === undefined) return createRecord(context, { kind: 'create-record', hostname, zoneId, content, via: rivals === undefined ? 'route-dns' : 'api' }, signal);
+  if (others.length > 0 || !leadsTo(only, content)) throw changedMeanwhile(hostname, [only, ...others]);
+  const known = entryOf(context, hostname, zoneId);
+  await remember(context, change, { recordId: only.id, adopted: known !== undefined && isOurs(only, known) ? known.adopted : true });
   return [];
 }
 

@@ -59,12 +59,24 @@ async function pointBack(context: RecordContext, change: Of<'update-record'>, si
   return [];
 }
 
-/** The record stays, and the ledger says again what it said: nothing, that it is owed, or that it led elsewhere. */
-async function letGo(context: RecordContext, { hostname, entry }: Of<'adopt-record'>): Promise<readonly Warning[]> {
+/**
+ * The record stays, and the ledger says again what it said: nothing, that it is owed, or that it led elsewhere. Only
+ * where it was gone, so that we made another, that one goes.
+ */
+async function letGo(context: RecordContext, change: Of<'adopt-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
+  const { hostname, entry } = change;
+  const known = entryOf(context, hostname, change.zoneId);
+  if (known !== undefined && isMadeInstead(known, change)) {
+    const warnings = await withdrawRecord(context, known, signal);
+    if (context.ledger.get(hostname) !== undefined) return warnings; // could not be removed: it is owed
+  }
   if (entry === undefined) await context.ledger.remove(hostname);
   else await context.ledger.put(entry);
   return [];
 }
+
+const isMadeInstead = (known: LedgerEntry, { content, recordId }: Of<'adopt-record'>): boolean =>
+  known.content === content && known.recordId !== recordId && !known.adopted && !known.removalOwed;
 
 async function putBack(context: RecordContext, entry: LedgerEntry, signal: AbortSignal): Promise<readonly Warning[]> {
   const { hostname, zoneId, content, previous } = entry;

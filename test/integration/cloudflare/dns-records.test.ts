@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { DnsChange } from '../../../src/core/dns.js';
 import { never } from './api-world.js';
 import { DOMAIN, only, startDnsHarness, type DnsHarness } from './dns-harness.js';
 
@@ -195,6 +196,56 @@ describe('undoing', () => {
     await harness.dns.undo(change, never);
     expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
     expect(harness.dns.stateOf(APP)).toBe('created');
+  });
+});
+
+describe('a record that was there when the adoption was planned', () => {
+  /** Ours, its removal owed; a check of drift removes it before the change is carried out. */
+  const planThenRemove = async (): Promise<DnsChange> => {
+    await harness.publish([APP]);
+    await harness.dns.owe(only((await harness.plan([])).withdraw));
+    const change = only((await harness.plan([APP])).publish);
+    expect(change.kind).toBe('adopt-record');
+    await harness.dns.checkDrift(harness.zoneId, never);
+    expect(harness.at(APP)).toEqual([]);
+    return change;
+  };
+
+  test('and is gone is made again, and goes with the undo', async () => {
+    const change = await planThenRemove();
+    await harness.dns.execute(change, never);
+    expect([harness.at(APP), harness.dns.stateOf(APP)]).toEqual([[`CNAME ${harness.target}`], 'created']);
+    expect(harness.ledger.get(APP)?.recordId).toBe(harness.sandbox.world.records.named(APP)[0]?.id);
+    await harness.restart().undo(change, never);
+    await harness.restart().undo(change, never);
+    await harness.dns.checkDrift(harness.zoneId, never);
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([[], []]);
+  });
+
+  test('and is gone is routed where the token may not edit', async () => {
+    const change = await planThenRemove();
+    harness.sandbox.world.tokens.setRights({ dnsEdit: false });
+    await harness.dns.execute(change, never);
+    expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
+  });
+
+  test('and became somebody else\'s is a conflict, and stays', async () => {
+    const change = await planThenRemove();
+    harness.put(APP, 'A', '192.0.2.1');
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_CONFLICT', message: expect.stringContaining('A 192.0.2.1') as string });
+    await harness.dns.undo(change, never);
+    await harness.dns.checkDrift(harness.zoneId, never);
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([['A 192.0.2.1'], []]);
+  });
+
+  test('and was made anew is adopted as it is now', async () => {
+    const change = await planThenRemove();
+    const id = harness.put(APP, 'CNAME', harness.target);
+    await harness.dns.execute(change, never);
+    expect(harness.ledger.get(APP)).toMatchObject({ recordId: id, adopted: true });
+    await harness.dns.undo(change, never);
+    await harness.dns.checkDrift(harness.zoneId, never);
+    expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
   });
 });
 

@@ -44,7 +44,7 @@ function applyChange(world: DnsWorld, change: DnsChange): DnsWorld {
     }
     case 'adopt-record': {
       const record = world.records.find(({ id }) => id === change.recordId);
-      return record === undefined ? world : { ...world, ledger: [...others, makeEntry(record, { adopted: known?.adopted ?? true, previous: known?.previous ?? [] })] };
+      return record === undefined ? world : { ...world, ledger: [...others, makeEntry(record, { adopted: known !== undefined && isOurs(record, known) ? known.adopted : true, previous: known?.previous ?? [] })] };
     }
     case 'delete-record': {
       const ours = world.records.filter((record) => isRival(record) && isOurs(record, change.entry));
