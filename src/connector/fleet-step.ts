@@ -74,8 +74,8 @@ class Work {
     if (keptSlot(this.#fleet)?.machine.phase.name === 'ready') {
       for (const slot of this.#fleet.slots) if (slot.role === 'orphan' && !slot.dismissed) this.#dismiss(slot.key, 'drain');
     }
-    // An orphan that ended by itself has nobody who would dismiss it.
-    const slots = this.#fleet.slots.filter((slot) => !(isOver(slot.machine.phase) && (slot.dismissed || slot.role === 'orphan')));
+    // Nobody dismisses what is released and ended by itself. A candidate that was given up stays until its change has seen why.
+    const slots = this.#fleet.slots.filter(({ machine, dismissed }) => !(isOver(machine.phase) && (dismissed || machine.standing === 'released')));
     this.#fleet = { ...this.#fleet, slots };
   }
 

@@ -65,13 +65,13 @@ export class ConnectorSupervisor implements Connectors {
   async start(revision: number): Promise<ConnectorHandle> {
     const key = this.#fleet.nextId;
     this.#dispatch({ type: 'start', revision });
-    return await this.#until(key, (slot) => {
+    const begun = await this.#until(key, (slot) => {
       if (slot === undefined) throw new SupervisorError('DAEMON_STOPPING', 'The daemon is stopping: no connector is started.');
-      const { phase } = slot.machine;
-      if (phase.name === 'launching') return undefined;
-      if (lifeOf(phase) === undefined && isOver(phase)) throw errorOf(slot);
-      return toHandle(slot);
+      return slot.machine.phase.name === 'launching' ? undefined : slot;
     });
+    if (!isOver(begun.machine.phase)) return toHandle(begun);
+    this.#dispatch({ type: 'dismiss', key, how: 'drain' }); // nobody has a handle to do it by
+    throw errorOf(begun);
   }
 
   async verify(handle: ConnectorHandle, expected: readonly IngressRule[], signal: AbortSignal): Promise<void> {

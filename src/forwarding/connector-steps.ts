@@ -5,38 +5,65 @@ import type { IngressRule } from '../core/ingress.js';
 import { orAbandon } from '../transaction/abandon.js';
 import { nothingToUndo, type Executor } from '../transaction/executors.js';
 import type { ChangeScope, StepOf } from './change-scope.js';
-import type { ConnectorHandle } from './ports.js';
+import type { ConnectorHandle, Connectors } from './ports.js';
 import { readStoredIngress } from './stored-ingress.js';
 import { mayGoUnproven } from './verify-removal.js';
 
 /** How the connector of a revision is started and proven, and how those before it go. */
 
-export type FindConnector = (revision: number) => ConnectorHandle | undefined;
+/** The connectors that a change starts: its own to take back, also where one is given up, and so not among the current ones. */
+export class ChangeConnectors {
+  readonly #connectors: Connectors;
+  #started: readonly ConnectorHandle[] = [];
 
-export function startConnector({ ports, limits }: ChangeScope, on: FindConnector): Executor<StepOf<'start-connector'>> {
-  const { connectors, clock } = ports;
+  constructor(connectors: Connectors) {
+    this.#connectors = connectors;
+  }
+
+  on(revision: number): ConnectorHandle | undefined {
+    return this.#connectors.current().findLast((handle) => handle.revision === revision);
+  }
+
+  async start(revision: number): Promise<ConnectorHandle> {
+    const present = this.on(revision);
+    if (present !== undefined) return present;
+    await this.discard(revision);
+    const handle = await this.#connectors.start(revision);
+    this.#started = [...this.#started, handle];
+    return handle;
+  }
+
+  async discard(revision: number): Promise<void> {
+    const isOf = (handle: ConnectorHandle): boolean => handle.revision === revision;
+    const current = this.#connectors.current().filter(isOf);
+    const givenUp = this.#started.filter((handle) => isOf(handle) && !current.some(({ id }) => id === handle.id));
+    this.#started = this.#started.filter((handle) => !isOf(handle));
+    await Promise.all([...current, ...givenUp].map((handle) => this.#connectors.discard(handle)));
+  }
+}
+
+export function startConnector({ ports, limits }: ChangeScope, mine: ChangeConnectors): Executor<StepOf<'start-connector'>> {
+  const { clock } = ports;
   return {
     volatile: true,
     run: async ({ revision, urgent }, signal) => {
-      const start = async (): Promise<{ readonly pid: number }> => ({ pid: (on(revision) ?? (await connectors.start(revision))).pid });
+      const start = async (): Promise<{ readonly pid: number }> => ({ pid: (await mine.start(revision)).pid });
       if (!urgent) return start();
       return withDeadline(clock, limits.killAfterMs, signal, (either) => orAbandon(either, start())).catch((error: unknown) => {
         throw error instanceof DeadlineReached ? notReady(revision, error) : error;
       });
     },
-    undo: async ({ revision }) => {
-      await Promise.all(connectors.current().filter((handle) => handle.revision === revision).map((handle) => connectors.discard(handle)));
-    },
+    undo: ({ revision }) => mine.discard(revision),
   };
 }
 
-export function verifyConnector(scope: ChangeScope, on: FindConnector): Executor<StepOf<'verify-connector'>> {
+export function verifyConnector(scope: ChangeScope, mine: ChangeConnectors): Executor<StepOf<'verify-connector'>> {
   const { ports, limits } = scope;
   const { connectors } = ports;
   return {
     volatile: true,
     run: async ({ revision, urgent, removal }, signal) => {
-      const handle = on(revision) ?? (urgent ? undefined : await connectors.start(revision));
+      const handle = urgent ? mine.on(revision) : await mine.start(revision);
       if (handle === undefined) throw new SupervisorError('CONNECTOR_CRASHED', `The connector of revision ${revision} is gone`);
       const expected = await expectedIngress(scope, revision);
       const prove = (ms: number): Promise<void> => withDeadline(ports.clock, ms, signal, (either) => connectors.verify(handle, expected, either));

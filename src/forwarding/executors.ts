@@ -4,8 +4,7 @@ import { SupervisorError } from '../core/errors.js';
 import { tunnelTarget } from '../core/tunnel.js';
 import { nothingToUndo, type Executor, type Executors } from '../transaction/executors.js';
 import type { ChangeScope, StepOf } from './change-scope.js';
-import { retireConnectors, startConnector, verifyConnector } from './connector-steps.js';
-import type { ConnectorHandle } from './ports.js';
+import { ChangeConnectors, retireConnectors, startConnector, verifyConnector } from './connector-steps.js';
 import { hostnamesOf } from './revision-content.js';
 import type { ForwardingStep } from './steps.js';
 import { isTransient } from './transient.js';
@@ -13,7 +12,7 @@ import { isTransient } from './transient.js';
 /** Who carries out which step. The results are for the journal's reader; nothing is decided by them. */
 export function forwardingExecutors(scope: ChangeScope): Executors<ForwardingStep> {
   const { revisions, connectors, artifacts, copies } = scope.ports;
-  const on = (revision: number): ConnectorHandle | undefined => connectors.current().findLast((handle) => handle.revision === revision);
+  const mine = new ChangeConnectors(connectors);
   const isCurrent = (revision: number): boolean => revisions.current()?.revision === revision;
 
   return {
@@ -41,8 +40,8 @@ export function forwardingExecutors(scope: ChangeScope): Executors<ForwardingSte
         if (current !== undefined) connectors.promote(current.revision);
       },
     },
-    'start-connector': startConnector(scope, on),
-    'verify-connector': verifyConnector(scope, on),
+    'start-connector': startConnector(scope, mine),
+    'verify-connector': verifyConnector(scope, mine),
     'publish-record': publishRecord(scope),
     'commit-revision': {
       run: async ({ revision, base }) => {

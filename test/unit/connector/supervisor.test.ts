@@ -128,10 +128,11 @@ describe('the supervisor', () => {
     supervisor.promote(2);
     await settle();
     expect(processes.map((process) => process.revision)).toEqual([1, 2]);
-    // The first is not restarted any more.
+    // The first is not restarted any more, nor spoken of.
     processes[0]?.end({ exitCode: 1 });
     await settle();
     expect(supervisor.current().map((handle) => handle.revision)).toEqual([2]);
+    expect(supervisor.status().map(({ revision }) => revision)).toEqual([2]);
   });
 
   test('of two on one revision the preferred one is kept, and the other is not restarted any more', async () => {
@@ -158,6 +159,7 @@ describe('the supervisor', () => {
     refuse(new SupervisorError('DISK_FULL', 'no room for a log'));
     await expect(supervisor.start(1)).rejects.toMatchObject({ code: 'DISK_FULL', message: 'no room for a log' });
     expect(supervisor.current()).toEqual([]);
+    expect(supervisor.status()).toEqual([]);
   });
 
   test('a kept one whose start is refused waits, is shown to wait, and is started when it is its time', async () => {
@@ -203,7 +205,9 @@ describe('the supervisor', () => {
     expect(await verified).toMatchObject({ code: 'CONFIG_REFUSED', message: expect.stringContaining('no catch-all') as unknown });
     await expect(supervisor.verify(handle, last, never)).rejects.toMatchObject({ code: 'CONFIG_REFUSED' });
     expect(supervisor.current()).toEqual([]);
+    expect(supervisor.status()).toMatchObject([{ state: 'stopped' }]);
     await supervisor.discard(handle);
+    expect(supervisor.status()).toEqual([]);
   });
 
   test('a candidate that ends by chance is started once more, and is given up when it ends again', async () => {
@@ -357,6 +361,19 @@ describe('the supervisor', () => {
     if (processes[0] !== undefined) processes[0].probe = READY;
     await turn(200);
     await successor.promise;
+  });
+
+  test('a kept one that waits or failed is spoken of, until another is kept', async () => {
+    const { supervisor, processes, settle, facts } = bench();
+    facts.preflight = async () => new SupervisorError('CREDENTIALS_MISSING', 'there is no such file');
+    supervisor.promote(1);
+    await settle();
+    processes[0]?.end({ exitCode: 1 });
+    await settle();
+    expect(supervisor.status()).toMatchObject([{ state: 'failed', revision: 1 }]);
+    supervisor.promote(2);
+    await settle();
+    expect(supervisor.status()).toMatchObject([{ state: 'starting', revision: 2 }]);
   });
 
   test('orphans serve on until the kept one is ready, and are among the current ones', async () => {

@@ -152,6 +152,33 @@ describe('a change', () => {
   });
 });
 
+describe('a connector that ends and is given up, and is among the current ones no more', () => {
+  test('is discarded with the change that started it', async () => {
+    const world = new World();
+    const { writer, calls } = startSupervisor(world, {
+      intercept: (name) => {
+        if (name !== 'connectors.verify') return;
+        world.processes.length = 0;
+        throw new SupervisorError('CONNECTOR_CRASHED', 'it ended with 1');
+      },
+    });
+    expect((await failureOf(writer.submit(replace(rule('app')), USER))).code).toBe('CONNECTOR_CRASHED');
+    expect(calls.filter((name) => name.startsWith('connectors'))).toEqual(['connectors.start', 'connectors.verify', 'connectors.discard']);
+  });
+
+  test('is discarded where another is started in its place', async () => {
+    const world = new World();
+    const { writer, calls } = startSupervisor(world, {
+      intercept: (name) => {
+        if (name.startsWith('dns.execute')) world.processes.length = 0;
+      },
+    });
+    expect(await writer.submit(replace(rule('app')), USER)).toMatchObject({ outcome: 'applied' });
+    expect(calls.filter((name) => name.startsWith('connectors'))).toEqual(['connectors.start', 'connectors.verify', 'connectors.discard', 'connectors.start', 'connectors.verify']);
+    expect(world.serving()).toHaveLength(1);
+  });
+});
+
 describe('the connectors before it', () => {
   const never = new Promise<void>(() => {});
 
