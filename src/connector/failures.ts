@@ -22,7 +22,7 @@ export interface FailureSpec {
   readonly cure: Cure;
 }
 
-const RESTART = 'Starts it again: at once the first time, then after doubling, jittered delays of up to 60 s. In a change: once, then the change is rolled back.';
+const RESTART = 'Starts it again: at once the first time, then after doubling, jittered delays of up to 60 s.';
 const SLOWLY = 'Reports it at once, tries again every few minutes, and at once when the file or program changes.';
 const WAIT = 'Leaves a running connector alone, which reconnects by itself; starts an ended one when the network is back.';
 
@@ -39,7 +39,7 @@ export const FAILURES = {
   EDGE_REFUSED: { recognisedBy: 'The counter of refused registrations grows, though the tunnel exists.', weDo: 'Lets a running one try on and replaces it after 2 minutes. An ended one: as a crash.', cure: 'restart' },
   METRICS_PORT_TAKEN: { recognisedBy: 'It ended at once, and something else listens on its metrics port.', weDo: 'Starts it again at once with another port.', cure: 'restart' },
   MEMORY_EXHAUSTED: { recognisedBy: 'It ended by SIGKILL that was not ours, and the kernel counts one more victim of memory shortage.', weDo: RESTART, cure: 'restart' },
-  CONNECTOR_CRASHED: { recognisedBy: 'It ended without being asked to, and no other fact explains it.', weDo: RESTART, cure: 'restart' },
+  CONNECTOR_CRASHED: { recognisedBy: 'It ended without being asked to, and no other fact explains it.', weDo: `${RESTART} In a change: once, then the change is rolled back.`, cure: 'restart' },
   CONNECTOR_NOT_READY: { recognisedBy: 'It runs, the network is up, and it has never had a connection.', weDo: 'A change is rolled back after its deadline. In supervision: killed and started again after 2 minutes.', cure: 'restart' },
   CONNECTOR_LOST: { recognisedBy: 'It runs, the network is up, and it has lost all its connections.', weDo: 'After 2 minutes a new one is started beside it and takes over as soon as it is ready.', cure: 'restart' },
   CONNECTOR_STUCK: { recognisedBy: 'It still runs when its stop timeout (grace period and a margin) is over.', weDo: 'Kills its process group.', cure: 'restart' },

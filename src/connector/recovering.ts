@@ -79,11 +79,11 @@ export function failed(machine: Machine, reason: Failure, readyForMs: number, co
 
 /**
  * A candidate waits for nothing. But what may have been chance (a port that was taken for a moment, a kill) is no reason
- * to give up a change: it is started once more, at once.
+ * to give up a change: it is started once more, at once. Not where something is short: it is so beside one that serves.
  */
 function failedCandidate(machine: Machine, reason: Failure, context: Context): Step {
   const { backoff, until } = countFailure(machine, 0, context);
-  const again = cureOf(reason.code) === 'restart' && until <= context.now;
+  const again = reason.code === 'CONNECTOR_CRASHED' && until <= context.now;
   return again ? followedBy(launch({ ...machine, backoff }, context), idOf(machine.phase), reason) : giveUp(machine, reason);
 }
 

@@ -11,7 +11,9 @@ import { diagnoseWhenDue, newWatch, stepWatch, watchDueAt } from './without-conn
  * One connector: (state, message) gives (state, effects). Pure: no clock, no process, no promise in here.
  *
  *   launching ─ starting ─ ready ⇄ lost        draining ─ stopped
- *       └───────────┴────────┴──────┴─ examining ─ waiting | failed ─ launching …      (kept ones; a candidate once)
+ *       └───────────┴────────┴──────┴─ examining ─┬─ waiting | failed ─ launching …    (kept ones)
+ *                                                 ├─ launching …                       (kept ones; a candidate, once)
+ *                                                 └─ stopped                           (all others)
  */
 export const newMachine = (revision: number, standing: Standing): Machine => ({
   revision, standing, backoff: NO_FAILURES, failure: undefined, phase: { name: 'stopped', id: 0 },

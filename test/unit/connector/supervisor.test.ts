@@ -225,6 +225,27 @@ describe('the supervisor', () => {
     expect(supervisor.current()).toEqual([]);
   });
 
+  test('a candidate that ends for want of memory is not started again beside the one that serves', async () => {
+    const { supervisor, settle, processes, facts } = bench();
+    let kills = 0;
+    facts.memoryKills = async () => kills;
+    const handle = await supervisor.start(1);
+    const verified = supervisor.verify(handle, last, never).catch((error: unknown) => error);
+    kills = 1;
+    processes[0]?.end({ signal: 'SIGKILL' });
+    await settle();
+    expect(processes).toHaveLength(1);
+    expect(await verified).toMatchObject({ code: 'MEMORY_EXHAUSTED' });
+  });
+
+  test.each(['DISK_FULL', 'PROCESS_LIMIT', 'DESCRIPTORS_EXHAUSTED', 'STORAGE_READONLY'] as const)('nor one whose start is refused: %s', async (code) => {
+    const { supervisor, refuse, events, settle } = bench();
+    refuse(new SupervisorError(code, 'as before'));
+    await expect(supervisor.start(1)).rejects.toMatchObject({ code });
+    await settle();
+    expect(events.filter(({ type }) => type === 'connector.failed')).toHaveLength(1);
+  });
+
   test('a candidate that ends when it has been ready is started once more too: it is not proven yet, or not promoted', async () => {
     const { supervisor, settle, processes, turn } = bench();
     const handle = await supervisor.start(1);
