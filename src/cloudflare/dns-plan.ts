@@ -32,7 +32,7 @@ export function planDns(wanted: DnsWanted, ledger: readonly LedgerEntry[], obser
   for (const hostname of namesToObserve(wanted, ledger)) {
     const entry = entries.get(hostname);
     if (observed === 'unreadable') {
-      publish.push(planUnseen(hostname, wanted));
+      publish.push(planUnseen(hostname, entry, wanted));
       continue;
     }
     const decision = decide(hostname, (observed.get(hostname) ?? []).filter(isRival), entry, wanted);
@@ -51,25 +51,27 @@ export function planDns(wanted: DnsWanted, ledger: readonly LedgerEntry[], obser
 function decide(hostname: string, rivals: readonly DnsRecord[], entry: LedgerEntry | undefined, wanted: DnsWanted): DnsChange | { readonly conflicts: readonly DnsConflict[] } {
   const { zoneId } = wanted;
   const content = tunnelTarget(wanted.tunnelId);
+  const before = entry === undefined ? {} : { entry };
   const [only, ...others] = rivals;
-  if (only === undefined) return { kind: 'create-record', hostname, zoneId, content, via: 'api' };
+  if (only === undefined) return { kind: 'create-record', hostname, zoneId, content, via: 'api', ...before };
   if (others.length === 0) {
-    if (leadsTo(only, content)) return { kind: 'adopt-record', hostname, zoneId, recordId: only.id, content, ...(entry === undefined ? {} : { entry }) };
+    if (leadsTo(only, content)) return { kind: 'adopt-record', hostname, zoneId, recordId: only.id, content, ...before };
     if (entry !== undefined && isOurs(only, entry)) {
       return { kind: 'update-record', hostname, zoneId, recordId: only.id, content, previousContent: only.content };
     }
   }
-  if (wanted.takeover) return { kind: 'take-over-record', hostname, zoneId, content, previous: rivals, via: 'api' };
+  if (wanted.takeover) return { kind: 'take-over-record', hostname, zoneId, content, previous: rivals, via: 'api', ...before };
   return { conflicts: rivals.map((record) => ({ hostname, record })) };
 }
 
 /** Nothing is known of the name: the server refuses it if it is taken, and is told to replace it only when asked to. */
-function planUnseen(hostname: string, wanted: DnsWanted): DnsChange {
+function planUnseen(hostname: string, entry: LedgerEntry | undefined, wanted: DnsWanted): DnsChange {
   const { zoneId } = wanted;
   const content = tunnelTarget(wanted.tunnelId);
+  const before = entry === undefined ? {} : { entry };
   return wanted.takeover
-    ? { kind: 'take-over-record', hostname, zoneId, content, previous: [], via: 'route-dns' }
-    : { kind: 'create-record', hostname, zoneId, content, via: 'route-dns' };
+    ? { kind: 'take-over-record', hostname, zoneId, content, previous: [], via: 'route-dns', ...before }
+    : { kind: 'create-record', hostname, zoneId, content, via: 'route-dns', ...before };
 }
 
 /** From the ledger alone. What is owed already is not planned again: drift checks see to it. */

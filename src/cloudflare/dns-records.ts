@@ -1,4 +1,4 @@
-import { toIso, type Clock } from '../core/clock.js';
+import type { Clock } from '../core/clock.js';
 import { withDeadline } from '../core/deadline.js';
 import type { DnsChange, DnsPlan, LedgerEntry, Warning } from '../core/dns.js';
 import type { Emit } from '../core/events.js';
@@ -6,11 +6,12 @@ import { tunnelTarget } from '../core/tunnel.js';
 import { isForbidden } from './cloudflare-error.js';
 import { namesToObserve, planDns, type DnsWanted, type Observed } from './dns-plan.js';
 import { checkDrift, removeOwed, type DriftReport } from './drift.js';
+import { entryMadeBy } from './entry-made-by.js';
 import { createMutex } from './mutex.js';
 import { observeNames } from './observe-names.js';
 import type { DnsLedger, OpenZone } from './ports.js';
 import { adoptRecord, createRecord, takeOverRecord, updateRecord } from './publish-record.js';
-import { entryOf, needZone, toDnsError, type RecordContext } from './record-context.js';
+import { needZone, toDnsError, type RecordContext } from './record-context.js';
 import type { RequestBudget } from './request-budget.js';
 import { undoChange } from './undo-change.js';
 import { withdrawRecord } from './withdraw-record.js';
@@ -117,16 +118,8 @@ async function oweRemoval(context: RecordContext, change: DnsChange): Promise<vo
       break;
     case 'create-record':
     case 'take-over-record': {
-      const { hostname, zoneId, content } = change;
-      const known = entryOf(context, hostname, zoneId);
-      await context.ledger.put({
-        hostname, zoneId, content,
-        recordId: known?.content === content ? known.recordId : undefined,
-        createdAt: known?.createdAt ?? toIso(context.clock.now()),
-        previous: change.kind === 'take-over-record' ? change.previous : (known?.previous ?? []),
-        adopted: false,
-        removalOwed: true,
-      });
+      const made = entryMadeBy(context, change);
+      if (made !== undefined) await context.ledger.put({ ...made, removalOwed: true });
       break;
     }
     case 'update-record':

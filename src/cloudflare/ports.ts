@@ -13,12 +13,13 @@ export interface DnsLedger {
 
 /**
  * `cloudflared tunnel route dns`, by UUID, with the certificate of one zone. Resolves with the name that the server
- * says it routed; the caller compares. Rejects with DNS_CONFLICT, DNS_FORBIDDEN or DNS_FAILED.
+ * says it routed, which the caller compares, and whether it led to the tunnel before. Rejects with DNS_CONFLICT,
+ * DNS_FORBIDDEN or DNS_FAILED.
  */
 export type RouteDns = (
   request: { readonly tunnelId: string; readonly hostname: string; readonly overwrite: boolean },
   signal: AbortSignal,
-) => Promise<{ readonly hostname: string }>;
+) => Promise<{ readonly hostname: string; readonly ledHereBefore: boolean }>;
 
 /** One zone, with the certificate that opens it. */
 export interface ZoneAccess {

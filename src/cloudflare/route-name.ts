@@ -27,14 +27,19 @@ export async function routeName(context: RecordContext, access: ZoneAccess, requ
   if (routed.hostname.toLowerCase().replace(/\.$/, '') !== hostname) {
     throw new SupervisorError('DNS_MISROUTED', `Cloudflare routed ${routed.hostname} when asked for ${hostname}; the record of ${routed.hostname} is left.`);
   }
+  const known = entryOf(context, hostname, access.zoneId);
+  if (routed.ledHereBefore && known?.content === content) {
+    await context.ledger.put({ ...known, removalOwed: false });
+    return [];
+  }
   await context.ledger.put({
     hostname, zoneId: access.zoneId, content,
     recordId: undefined,
-    createdAt: entryOf(context, hostname, access.zoneId)?.createdAt ?? toIso(context.clock.now()),
+    createdAt: known?.createdAt ?? toIso(context.clock.now()),
     previous: request.previous,
-    adopted: false,
+    adopted: routed.ledHereBefore,
     removalOwed: false,
   });
-  context.emit('dns.created', { hostname, content });
+  if (!routed.ledHereBefore) context.emit('dns.created', { hostname, content });
   return [];
 }

@@ -1,5 +1,5 @@
-import { toIso } from '../core/clock.js';
 import type { DnsChange, LedgerEntry, Warning } from '../core/dns.js';
+import { entryMadeBy } from './entry-made-by.js';
 import { createCname, takeOverRecord } from './publish-record.js';
 import { entryOf, needZone, readName, tryEdit, type RecordContext } from './record-context.js';
 import { isOurs, isRival, leadsTo } from './record-ownership.js';
@@ -9,8 +9,8 @@ type Of<K extends DnsChange['kind']> = Extract<DnsChange, { readonly kind: K }>;
 
 /** One by kind: a kind that is missing here does not compile. */
 const UNDOS: { readonly [K in DnsChange['kind']]: (context: RecordContext, change: Of<K>, signal: AbortSignal) => Promise<readonly Warning[]> } = {
-  'create-record': (context, change, signal) => withdrawRecord(context, entryMadeBy(context, change), signal),
-  'take-over-record': (context, change, signal) => withdrawRecord(context, entryMadeBy(context, change), signal),
+  'create-record': unpublish,
+  'take-over-record': unpublish,
   'update-record': pointBack,
   'adopt-record': letGo,
   'delete-record': (context, change, signal) => putBack(context, change.entry, signal),
@@ -28,19 +28,17 @@ async function remember(context: RecordContext, change: Of<'forget-record'>): Pr
   return [];
 }
 
-/** What the ledger holds after this change; made up where the change was cut off before it wrote. */
-function entryMadeBy(context: RecordContext, change: Of<'create-record' | 'take-over-record'>): LedgerEntry {
-  const { hostname, zoneId, content } = change;
-  const known = entryOf(context, hostname, zoneId);
-  if (known !== undefined && known.content === content) return known;
-  return {
-    hostname, zoneId, content,
-    recordId: undefined,
-    createdAt: toIso(context.clock.now()),
-    previous: change.kind === 'take-over-record' ? change.previous : [],
-    adopted: false,
-    removalOwed: false,
-  };
+async function unpublish(context: RecordContext, change: Of<'create-record' | 'take-over-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
+  const made = entryMadeBy(context, change);
+  if (made !== undefined) return withdrawRecord(context, made, signal);
+  await restoreEntry(context, change);
+  return [];
+}
+
+/** The ledger says again what it said before. */
+async function restoreEntry(context: RecordContext, { hostname, entry }: Of<'create-record' | 'take-over-record' | 'adopt-record'>): Promise<void> {
+  if (entry === undefined) await context.ledger.remove(hostname);
+  else await context.ledger.put(entry);
 }
 
 async function pointBack(context: RecordContext, change: Of<'update-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
@@ -64,14 +62,13 @@ async function pointBack(context: RecordContext, change: Of<'update-record'>, si
  * where it was gone, so that we made another, that one goes.
  */
 async function letGo(context: RecordContext, change: Of<'adopt-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
-  const { hostname, entry } = change;
-  const known = entryOf(context, hostname, change.zoneId);
+  const { hostname, zoneId } = change;
+  const known = entryOf(context, hostname, zoneId);
   if (known !== undefined && isMadeInstead(known, change)) {
     const warnings = await withdrawRecord(context, known, signal);
     if (context.ledger.get(hostname) !== undefined) return warnings; // could not be removed: it is owed
   }
-  if (entry === undefined) await context.ledger.remove(hostname);
-  else await context.ledger.put(entry);
+  await restoreEntry(context, change);
   return [];
 }
 

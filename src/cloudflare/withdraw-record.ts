@@ -20,6 +20,8 @@ export async function withdrawRecord(context: RecordContext, entry: LedgerEntry,
   const others = rivals.filter((record) => !ours.includes(record));
   const strangers = others.filter((record) => !entry.previous.some((known) => isSameRecord(known, record)));
   if (strangers.length > 0) {
+    // A record that kept ours from being made: there is nothing of ours to speak of.
+    if (context.ledger.get(hostname) === undefined && entry.previous.length === 0) return [];
     await forgetEntry(context, entry);
     return [{ code: 'DNS_RECORD_CHANGED', hostname, message: `The record of ${hostname} was changed by somebody else (${describeRecords(strangers)}) and stays.` }];
   }

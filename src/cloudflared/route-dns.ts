@@ -20,11 +20,11 @@ export interface RouteDnsOptions {
 /** cloudflared itself gives up after 15 s. */
 const TIMEOUT_MS = 30_000;
 
-/** What it logs of a record that it made, changed or found; the name is the server's, which may be another. */
+/** What it logs of a record that it made, found or changed; the name is the server's, which may be another. */
 const ROUTED = [
-  /^Added CNAME (\S+) which will route to this tunnel/,
-  /^(\S+) is already configured to route to your tunnel/,
-  /^(\S+) updated to route to your tunnel/,
+  { form: /^Added CNAME (\S+) which will route to this tunnel/, ledHereBefore: false },
+  { form: /^(\S+) is already configured to route to your tunnel/, ledHereBefore: true },
+  { form: /^(\S+) updated to route to your tunnel/, ledHereBefore: false },
 ] as const;
 
 /** DNS records through cloudflared, for certificates whose token may route names but not edit records. */
@@ -35,20 +35,20 @@ export function createRouteDns(options: RouteDnsOptions): RouteDns {
     await writeFileAtomic(options.noConfig, '{}\n');
     const command = routeDnsCommand({ binary: path, noConfig: options.noConfig, originCert: options.originCert, apiUrl: options.apiUrl, ...request });
     const result = await runProgram(command, { env: options.env, timeoutMs: TIMEOUT_MS });
-    const hostname = routedName(result);
-    if (hostname === undefined) throw refusal(request.hostname, result);
-    return { hostname };
+    const routed = readRouted(result);
+    if (routed === undefined) throw refusal(request.hostname, result);
+    return routed;
   };
 }
 
 /** Exit code 0 alone proves nothing: help is shown with it. */
-function routedName(result: ProgramResult): string | undefined {
+function readRouted(result: ProgramResult): Awaited<ReturnType<RouteDns>> | undefined {
   if (result.exitCode !== 0) return undefined;
   const messages = result.stderr.split('\n').map((line) => parseLogLine(line, { redact, redactJson: (text) => text }).message);
   for (const message of messages) {
-    for (const form of ROUTED) {
+    for (const { form, ledHereBefore } of ROUTED) {
       const name = form.exec(message)?.[1];
-      if (name !== undefined) return name.toLowerCase();
+      if (name !== undefined) return { hostname: name.toLowerCase(), ledHereBefore };
     }
   }
   return undefined;

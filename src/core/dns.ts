@@ -30,12 +30,14 @@ export interface LedgerEntry {
   readonly removalOwed: boolean;
 }
 
-/** One change of one name, as data: enough to carry it out in another process. `via` says who does it. */
+/**
+ * One change of one name, as data: enough to carry it out in another process. `via` says who does it; `entry` is what the
+ * ledger held before, where it held something.
+ */
 export type DnsChange =
-  | { readonly kind: 'create-record'; readonly hostname: string; readonly zoneId: string; readonly content: string; readonly via: 'api' | 'route-dns' }
+  | { readonly kind: 'create-record'; readonly hostname: string; readonly zoneId: string; readonly content: string; readonly via: 'api' | 'route-dns'; readonly entry?: LedgerEntry }
   | { readonly kind: 'update-record'; readonly hostname: string; readonly zoneId: string; readonly recordId: string; readonly content: string; readonly previousContent: string }
-  | { readonly kind: 'take-over-record'; readonly hostname: string; readonly zoneId: string; readonly content: string; readonly previous: readonly DnsRecord[]; readonly via: 'api' | 'route-dns' }
-  /** `entry`: what the ledger held before, where it held something. */
+  | { readonly kind: 'take-over-record'; readonly hostname: string; readonly zoneId: string; readonly content: string; readonly previous: readonly DnsRecord[]; readonly via: 'api' | 'route-dns'; readonly entry?: LedgerEntry }
   | { readonly kind: 'adopt-record'; readonly hostname: string; readonly zoneId: string; readonly recordId: string; readonly content: string; readonly entry?: LedgerEntry }
   | { readonly kind: 'delete-record'; readonly hostname: string; readonly entry: LedgerEntry }
   /** The rule goes, the record stays: on a machine that joined, it may still serve the others. */

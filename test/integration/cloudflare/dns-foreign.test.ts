@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Secret } from '../../../src/core/secret.js';
+import { tunnelTarget } from '../../../src/core/tunnel.js';
 import { never } from './api-world.js';
 import { DOMAIN, only, startDnsHarness, type DnsHarness } from './dns-harness.js';
 
@@ -13,6 +14,11 @@ afterEach(async () => {
   await harness.close();
 });
 
+const readNothing = (): void => harness.sandbox.world.tokens.setRights({ dnsEdit: false, dnsRead: false });
+const allowAll = (): void => {
+  harness.sandbox.world.tokens.setRights({ dnsEdit: true, dnsRead: true });
+  harness.access = harness.access && { ...harness.access, client: harness.issue().client };
+};
 const typesOf = (): readonly string[] => harness.events.map(({ type }) => type);
 
 describe('records that are not ours', () => {
@@ -133,10 +139,73 @@ describe('where the token may not edit DNS', () => {
     expect(harness.dns.stateOf(APP)).toBe('owed');
 
     // With a token that may, what is owed goes.
-    harness.sandbox.world.tokens.setRights({ dnsEdit: true, dnsRead: true });
-    harness.access = harness.access && { ...harness.access, client: harness.issue().client };
+    allowAll();
     expect(await harness.dns.checkDrift(harness.zoneId, never)).toMatchObject({ readable: true, owed: [] });
     expect(harness.at(APP)).toEqual([]);
+  });
+
+  test('a route that is undone is owed', async () => {
+    readNothing();
+    const change = only((await harness.plan([APP])).publish);
+    await harness.dns.execute(change, never);
+    expect(await harness.restart().undo(change, never)).toMatchObject({ warnings: [{ code: 'DNS_RECORD_LEFT', hostname: APP }] });
+    expect(harness.dns.stateOf(APP)).toBe('owed');
+    allowAll();
+    await harness.dns.checkDrift(harness.zoneId, never);
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([[], []]);
+  });
+
+  test.each([false, true])('a route that somebody made before is not ours to undo (takeover: %o)', async (takeover) => {
+    readNothing();
+    harness.put(APP, 'CNAME', harness.target);
+    const change = only((await harness.plan([APP], { takeover })).publish);
+    await harness.dns.execute(change, never);
+    expect([harness.dns.stateOf(APP), typesOf()]).toEqual(['adopted', []]);
+    await harness.dns.execute(change, never);
+    expect(await harness.restart().undo(change, never)).toEqual({ warnings: [] });
+    await harness.dns.owe(change);
+    expect(harness.ledger.list()).toEqual([]);
+    allowAll();
+    await harness.dns.checkDrift(harness.zoneId, never);
+    expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
+  });
+
+  test('a route that was owed before is owed again after the undo', async () => {
+    harness.put(APP, 'CNAME', harness.target);
+    await harness.publish([APP]);
+    await harness.dns.owe(only((await harness.plan([])).withdraw));
+    readNothing();
+    const change = only((await harness.plan([APP])).publish);
+    await harness.dns.execute(change, never);
+    expect(harness.dns.stateOf(APP)).toBe('adopted');
+    await harness.restart().undo(change, never);
+    expect(harness.dns.stateOf(APP)).toBe('owed');
+    allowAll();
+    await harness.dns.checkDrift(harness.zoneId, never);
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([[], []]);
+  });
+
+  test('a route to another tunnel that somebody made leaves ours with the tunnel before', async () => {
+    await harness.publish([APP]);
+    const before = harness.ledger.get(APP);
+    const made = await harness.issue().account.createTunnel('second', new Secret(Buffer.alloc(32).toString('base64')), never);
+    if (made.kind !== 'created') throw new Error('no tunnel');
+    harness.edit(APP, { content: tunnelTarget(made.tunnel.id) });
+    readNothing();
+    const change = only((await harness.plan([APP], { tunnelId: made.tunnel.id })).publish);
+    await harness.dns.execute(change, never);
+    await harness.restart().undo(change, never);
+    expect(harness.ledger.get(APP)).toEqual(before);
+  });
+
+  test('a route that was refused is not undone', async () => {
+    readNothing();
+    harness.put(APP, 'A', '192.0.2.1');
+    const change = only((await harness.plan([APP])).publish);
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_CONFLICT' });
+    expect(await harness.restart().undo(change, never)).toEqual({ warnings: [] });
+    await harness.dns.owe(change);
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([['A 192.0.2.1'], []]);
   });
 
   test('a name outside the zone is never routed', async () => {
@@ -148,7 +217,7 @@ describe('where the token may not edit DNS', () => {
 
   test('another name than was asked is an error that names it', async () => {
     harness.sandbox.world.tokens.setRights({ dnsEdit: false });
-    harness.routeDns = async ({ hostname }) => ({ hostname: `${hostname}.${DOMAIN}` });
+    harness.routeDns = async ({ hostname }) => ({ hostname: `${hostname}.${DOMAIN}`, ledHereBefore: false });
     const change = only((await harness.plan([APP])).publish);
     await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_MISROUTED', message: expect.stringContaining(`${APP}.${DOMAIN}`) as string });
     expect(harness.ledger.list()).toEqual([]);

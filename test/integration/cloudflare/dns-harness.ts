@@ -2,6 +2,7 @@ import { createDnsRecords, type CloudflareDnsRecords } from '../../../src/cloudf
 import type { DnsLedger, RouteDns, ZoneAccess } from '../../../src/cloudflare/ports.js';
 import type { DnsChange, DnsPlan, LedgerEntry, Warning } from '../../../src/core/dns.js';
 import type { EventData, EventType } from '../../../src/core/events.js';
+import { SupervisorError } from '../../../src/core/errors.js';
 import { Secret } from '../../../src/core/secret.js';
 import { tunnelTarget } from '../../../src/core/tunnel.js';
 import type { DnsRecords } from '../../../src/forwarding/ports.js';
@@ -93,9 +94,9 @@ export async function startDnsHarness(options: SandboxOptions = {}): Promise<Dns
         headers: { authorization: `Bearer ${certificate.apiToken.reveal()}`, 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'dns', user_hostname: request.hostname, overwrite_existing: request.overwrite }),
       });
-      const body = (await answer.json()) as { readonly success: boolean; readonly errors: readonly { readonly message: string }[]; readonly result: { readonly name: string } };
-      if (!body.success) throw new Error(body.errors.map(({ message }) => message).join());
-      return { hostname: body.result.name };
+      const body = (await answer.json()) as { readonly success: boolean; readonly errors: readonly { readonly message: string }[]; readonly result: { readonly name: string; readonly cname: 'new' | 'updated' | 'unchanged' } };
+      if (!body.success) throw new SupervisorError('DNS_CONFLICT', body.errors.map(({ message }) => message).join());
+      return { hostname: body.result.name, ledHereBefore: body.result.cname === 'unchanged' };
     },
   };
   harness.access = { zoneId, domain: DOMAIN, client, routeDns: (request, signal) => harness.routeDns(request, signal) };

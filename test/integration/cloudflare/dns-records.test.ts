@@ -106,7 +106,8 @@ describe('publishing names', () => {
     const change = only((await harness.plan([APP])).publish);
     harness.put(APP, 'A', '192.0.2.1');
     await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_CONFLICT', message: expect.stringContaining('A 192.0.2.1') as string });
-    expect(harness.at(APP)).toEqual(['A 192.0.2.1']);
+    expect(await harness.dns.undo(change, never)).toEqual({ warnings: [] });
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([['A 192.0.2.1'], []]);
   });
 
   test('a name that the server put elsewhere is taken back and said', async () => {

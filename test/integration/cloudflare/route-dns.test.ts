@@ -58,12 +58,32 @@ test('a name is routed by cloudflared, again without harm', async () => {
   expect(dns.stateOf(APP)).toBe('unmanaged');
 });
 
+test('a name that cloudflared routed is owed when that is undone', async () => {
+  const change = only((await planApp()).publish);
+  await dns.execute(change, never);
+  expect(await dns.undo(change, never)).toMatchObject({ warnings: [{ code: 'DNS_RECORD_LEFT' }] });
+  expect(dns.stateOf(APP)).toBe('owed');
+});
+
+test('a name that somebody routed before is adopted, and forgotten when that is undone', async () => {
+  const zone = world.sandbox.world.zones.find();
+  if (zone === undefined) throw new Error('no zone');
+  world.sandbox.world.records.create(zone, { name: APP, type: 'CNAME', content: tunnelTarget(tunnelId), proxied: true });
+  const change = only((await planApp()).publish);
+  await dns.execute(change, never);
+  expect(dns.stateOf(APP)).toBe('adopted');
+  expect(await dns.undo(change, never)).toEqual({ warnings: [] });
+  expect(dns.stateOf(APP)).toBe('none');
+});
+
 test('a record that is there already is a conflict, and stays', async () => {
   const zone = world.sandbox.world.zones.find();
   if (zone === undefined) throw new Error('no zone');
   world.sandbox.world.records.create(zone, { name: APP, type: 'A', content: '192.0.2.1' });
   const change = only((await planApp()).publish);
   await expect(dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_CONFLICT' });
+  expect(await dns.undo(change, never)).toEqual({ warnings: [] });
+  expect(dns.stateOf(APP)).toBe('none');
   expect(world.sandbox.world.records.named(APP)).toMatchObject([{ type: 'A' }]);
 });
 
