@@ -15,6 +15,9 @@ export interface ReadContext {
   readonly now: number;
 }
 
+/** Cloudflare's own window of requests: whoever waited that long may ask again, whatever a Retry-After says. */
+export const LONGEST_RETRY_AFTER_MS = 300_000;
+
 /** Reads an answer as Cloudflare's envelope, or throws what it means. */
 export function readAnswer(answer: HttpAnswer, context: ReadContext): Envelope {
   const { status } = answer;
@@ -111,10 +114,12 @@ function describeErrors(envelope: Envelope, secrets: readonly string[]): string 
   return `: ${clean.slice(0, 400)}`;
 }
 
-/** Seconds, or an HTTP date. Undefined where it is neither. */
+/** Seconds, or an HTTP date. Undefined where it is neither, or over. */
 function parseRetryAfter(value: string | undefined, now: number): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^\d{1,6}$/.test(value.trim())) return Number(value) * 1000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+  const text = value?.trim() ?? '';
+  let waitMs = Number.NaN;
+  if (/^\d+$/.test(text)) waitMs = Number(text) * 1000;
+  // `Date.parse` takes almost anything for a date.
+  else if (/^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) waitMs = Date.parse(text) - now;
+  return waitMs > 0 ? Math.min(waitMs, LONGEST_RETRY_AFTER_MS) : undefined;
 }

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
+import { LONGEST_RETRY_AFTER_MS } from '../../../src/cloudflare/read-answer.js';
 import { ATTEMPT_TIMEOUT_MS } from '../../../src/cloudflare/send.js';
 import { SupervisorError } from '../../../src/core/errors.js';
 import { Secret } from '../../../src/core/secret.js';
@@ -37,7 +38,18 @@ describe('a request', () => {
     expect(clock.sleeps.filter(isRetry)).toEqual([500, 1_000, 2_000]);
   });
 
-  test.each([['in seconds', '7', 7_000], ['as a date', 'Thu, 01 Jan 2026 00:01:00 GMT', 60_000], ['of no use', 'soon', 500]])('waits as long as Retry-After says, %s', async (_name, retryAfter, waitMs) => {
+  test.each([
+    ['in seconds', '7', 7_000],
+    ['as a date', 'Thu, 01 Jan 2026 00:01:00 GMT', 60_000],
+    ['of no use', 'soon', 500],
+    ['of no use, with a number', 'in 5', 500],
+    ['below nothing', '-5', 500],
+    ['at once', '0', 500],
+    ['as a date that is over', 'Wed, 01 Jan 2025 00:00:00 GMT', 500],
+    ['as a date that is none', 'Thu, 99 Jan 2026 00:01:00 GMT', 500],
+    ['as a date far ahead, up to a bound', 'Fri, 01 Jan 2100 00:00:00 GMT', LONGEST_RETRY_AFTER_MS],
+    ['in seconds without end, up to a bound', '9'.repeat(400), LONGEST_RETRY_AFTER_MS],
+  ])('waits as long as Retry-After says, %s', async (_name, retryAfter, waitMs) => {
     const { client, clock } = await start((_request, count) => (count === 1 ? { ...no(429, 971, 'slow down'), headers: { 'retry-after': retryAfter } } : ok(ZONE)));
     await client.zones.get(ZONE.id, never);
     expect(clock.sleeps.filter(isRetry)).toEqual([waitMs]);
