@@ -91,6 +91,7 @@ export function runOptions(scope: ChangeScope, change: string): RunOptions<Forwa
     executors: forwardingExecutors(scope),
     clock,
     undoTimeoutMs: scope.limits.undoTimeoutMs,
+    undoAllTimeoutMs: scope.limits.undoAllTimeoutMs,
     replan: createReplan(scope),
     onStep: reportProgress(change, emit),
     gate,

@@ -69,6 +69,8 @@ export interface ApplyLimits {
   readonly withdrawTimeoutMs: number;
   /** How long undoing one step is waited for. */
   readonly undoTimeoutMs: number;
+  /** How long undoing records is waited for in all, before the rest is owed. */
+  readonly undoAllTimeoutMs: number;
   /** How long those that are to end serve on because their successor, proven before, is not ready any more. */
   readonly successorTimeoutMs: number;
   /** While an address is withdrawn: how long the connector that must go may go on because the new one is not ready. */
@@ -83,6 +85,7 @@ export const DEFAULT_LIMITS: ApplyLimits = {
   dnsTimeoutMs: 120_000,
   withdrawTimeoutMs: 15_000,
   undoTimeoutMs: 30_000,
+  undoAllTimeoutMs: 300_000, // Cloudflare takes 1,200 requests in it
   successorTimeoutMs: 15_000,
   killAfterMs: 3_000,
   maxWaiting: 256,

@@ -2,6 +2,7 @@ import { DeadlineReached, withDeadline } from '../core/deadline.js';
 import type { DnsChange, Warning } from '../core/dns.js';
 import { SupervisorError } from '../core/errors.js';
 import { tunnelTarget } from '../core/tunnel.js';
+import { orAbandon } from '../transaction/abandon.js';
 import { nothingToUndo, type Executor, type Executors } from '../transaction/executors.js';
 import type { ChangeScope, StepOf } from './change-scope.js';
 import { ChangeConnectors, retireConnectors, startConnector, verifyConnector } from './connector-steps.js';
@@ -102,6 +103,11 @@ async function executeRecord({ ports, window }: ChangeScope, change: DnsChange, 
 
 function publishRecord(scope: ChangeScope): Executor<StepOf<'publish-record'>> {
   const { dns, revisions } = scope.ports;
+  /** What is committed needs it, whoever made it. */
+  const isWanted = (change: DnsChange): boolean => {
+    const current = revisions.current();
+    return current !== undefined && 'content' in change && tunnelTarget(current.tunnelId) === change.content && hostnamesOf(current).includes(change.hostname);
+  };
   return {
     run: async ({ change }, signal) => {
       const warnings = await executeRecord(scope, change, scope.limits.dnsTimeoutMs, signal);
@@ -109,15 +115,17 @@ function publishRecord(scope: ChangeScope): Executor<StepOf<'publish-record'>> {
       return warnings.length === 0 ? undefined : { warnings };
     },
     undo: async ({ change }, signal) => {
-      const current = revisions.current();
-      const isWanted = current !== undefined && 'content' in change && tunnelTarget(current.tunnelId) === change.content && hostnamesOf(current).includes(change.hostname);
-      if (isWanted) return; // what is committed needs it, whoever made it
-      try {
-        scope.warnings.push(...(await scope.window.during(() => dns.undo(change, signal))).warnings);
-      } catch (error) {
-        await oweQuietly(scope, change); // a check of drift may be there before the next start
-        throw error;
-      }
+      if (isWanted(change)) return;
+      scope.warnings.push(...(await scope.window.during(() => orAbandon(signal, dns.undo(change, signal)))).warnings);
+    },
+    owing: {
+      isAway: isTransient,
+      // A check of drift may be there before the next start.
+      note: async ({ change }) => {
+        if (isWanted(change)) return undefined;
+        await dns.owe(change).catch(() => undefined); // the undo has failed already, and is reported
+        return `the DNS record of ${change.hostname}`;
+      },
     },
   };
 }
@@ -149,8 +157,4 @@ async function owe({ ports, warnings }: ChangeScope, change: DnsChange): Promise
   await ports.dns.owe(change);
   const { hostname } = change;
   warnings.push({ code: 'DNS_REMOVAL_OWED', hostname, message: `The DNS record of ${hostname} could not be removed now; it is tried again by itself.` });
-}
-
-async function oweQuietly({ ports }: ChangeScope, change: DnsChange): Promise<void> {
-  await ports.dns.owe(change).catch(() => undefined); // the undo has failed already, and is reported
 }

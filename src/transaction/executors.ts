@@ -1,3 +1,4 @@
+import type { SupervisorError } from '../core/errors.js';
 import type { StepData } from './ports.js';
 
 /** Carries out one kind of step. */
@@ -11,6 +12,16 @@ export interface Executor<S extends StepData> {
    * it is committed. Where the power fails nothing is left of it, so that its beginning need not outlive the machine.
    */
   readonly volatile?: true;
+  /** Taking it back needs somebody who may be away. */
+  readonly owing?: Owing<S>;
+}
+
+/** What is done instead of an undo that would wait in vain: somebody sees to it later. */
+export interface Owing<S extends StepData> {
+  /** An undo that failed so says that those of the other steps of its kind would fail too. */
+  isAway(error: SupervisorError): boolean;
+  /** Notes, without asking anybody, that the step is to be taken back, and says what that is; undefined where nothing is. Never rejects. */
+  note(step: S): Promise<string | undefined>;
 }
 
 /** One executor a kind: a plan with a step that nobody carries out does not compile. */

@@ -15,6 +15,8 @@ export interface RunOptions<S extends StepData> {
   readonly clock: Clock;
   /** How long the undo of one step is waited for. */
   readonly undoTimeoutMs: number;
+  /** After so long what can be owed is not undone but owed. Absent: never. */
+  readonly undoAllTimeoutMs?: number;
   /**
    * Stops the change: as long as nothing from `finishFrom` on has begun it is undone, later it is left to the next
    * start. A step that is running gets this signal.

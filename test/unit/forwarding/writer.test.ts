@@ -124,6 +124,28 @@ describe('a change', () => {
     expect(world.journals.size).toBe(0);
   });
 
+  test('of many records is not undone record by record while Cloudflare is away', async () => {
+    const world = new World();
+    const names = Array.from({ length: 20 }, (_, index) => `n${index}`);
+    const clock = createTestClock((ms) => ms === 30_000);
+    const { writer, calls } = startSupervisor(world, {
+      clock,
+      intercept: (name) => {
+        if (name === 'dns.execute n19.example.com') throw new SupervisorError('CLOUDFLARE_UNREACHABLE', 'away');
+        if (name.startsWith('dns.undo')) return new Promise(() => {});
+        return undefined;
+      },
+    });
+    const error = await failureOf(writer.submit(replace(...names.map((name) => rule(name))), USER));
+    expect(error.code).toBe('ROLLBACK_FAILED');
+    for (const name of names) expect(error.message).toContain(`${name}.example.com`);
+    expect(clock.monotonic()).toBe(30_000);
+    expect(calls.filter((name) => name.startsWith('dns.undo'))).toHaveLength(1);
+    expect(world.owed.size).toBe(20);
+    expect(world.processes).toEqual([]);
+    expect(await writer.submit(replace(), USER), 'and changes go on').toMatchObject({ outcome: 'applied' });
+  });
+
   test('whose undo failed is not undone any more where a later change wants the same', async () => {
     const world = new World();
     const { writer } = startSupervisor(world, {

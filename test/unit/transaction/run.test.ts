@@ -6,8 +6,10 @@ import type { RunOptions } from '../../../src/transaction/forward.js';
 import type { JournalEntry, JournalHeader, JournalRecord, JournalStore, Outlives } from '../../../src/transaction/ports.js';
 import { recoverChange } from '../../../src/transaction/recover.js';
 import { runChange } from '../../../src/transaction/run.js';
+import { createTestClock } from '../cloudflare/test-clock.js';
 
-type Step = { readonly kind: 'put'; readonly name: string } | { readonly kind: 'volatile'; readonly name: string };
+type Kind = 'put' | 'volatile' | 'remote';
+type Step = { [K in Kind]: { readonly kind: K; readonly name: string } }[Kind];
 
 /** Puts names into a list; `faults` by "run name" or "undo name". */
 class Bench {
@@ -26,7 +28,25 @@ class Bench {
     reopen: async (change) => this.#journal(change),
   };
 
-  readonly executors: Executors<Step> = { put: this.#executor(), volatile: { ...this.#executor(), volatile: true } };
+  readonly owed: string[] = [];
+  /** Names that nobody wants taken back. */
+  readonly wanted = new Set<string>();
+
+  readonly executors: Executors<Step> = {
+    put: this.#executor(),
+    volatile: { ...this.#executor(), volatile: true },
+    remote: {
+      ...this.#executor(),
+      owing: {
+        isAway: ({ code }) => code === 'CLOUDFLARE_UNREACHABLE',
+        note: async ({ name }) => {
+          if (this.wanted.has(name)) return undefined;
+          this.owed.push(name);
+          return `the thing ${name}`;
+        },
+      },
+    },
+  };
 
   options(more: Partial<RunOptions<Step>> = {}): RunOptions<Step> {
     return { executors: this.executors, clock: stoppedClock, undoTimeoutMs: 1000, ...more };
@@ -76,7 +96,7 @@ const stoppedClock: Clock = { now: () => 0, monotonic: () => 0, sleep: (_, signa
 const put = (name: string): Step => ({ kind: 'put', name });
 const header = (steps: readonly Step[], more: Partial<JournalHeader<Step>> = {}): JournalHeader<Step> => ({ change: 'c1', kind: 'forwarding', startedAt: '', steps, context: {}, ...more });
 const ABC = [put('a'), put('b'), put('c')];
-const fail = (code: 'DNS_FAILED' | 'DISK_FULL', message: string) => async (): Promise<never> => {
+const fail = (code: 'DNS_FAILED' | 'DISK_FULL' | 'CLOUDFLARE_UNREACHABLE', message: string) => async (): Promise<never> => {
   throw new SupervisorError(code, message);
 };
 
@@ -148,6 +168,67 @@ describe('running', () => {
     const result = await runChange(header(ABC), bench.store, bench.options({ clock, undoTimeoutMs: 30_000 }));
     expect(result).toMatchObject({ outcome: 'undone', undoFailures: [{ code: 'ROLLBACK_FAILED', message: 'Undoing put took longer than 30 s' }] });
     expect(bench.calls).toContain('undo a');
+  });
+
+  describe('an undo that needs somebody who is away', () => {
+    const remote = (name: string): Step => ({ kind: 'remote', name });
+    const STEPS = [put('a'), remote('b'), remote('c'), remote('d'), put('e')];
+    const bench = (): Bench => {
+      const made = new Bench();
+      made.faults.set('run e', fail('DNS_FAILED', 'no'));
+      return made;
+    };
+
+    test('is tried once; the others of its kind are owed, and the rest is undone', async () => {
+      const tried = bench();
+      tried.faults.set('undo d', fail('CLOUDFLARE_UNREACHABLE', 'away'));
+      const result = await runChange(header(STEPS), tried.store, tried.options());
+      expect(tried.calls.filter((call) => call.startsWith('undo'))).toEqual(['undo e', 'undo d', 'undo a']);
+      expect(tried.owed).toEqual(['d', 'c', 'b']);
+      expect(result).toMatchObject({ outcome: 'undone', error: { code: 'DNS_FAILED' }, undoFailures: [
+        { code: 'CLOUDFLARE_UNREACHABLE', message: 'away' },
+        { code: 'CLOUDFLARE_UNREACHABLE', message: 'Not undone but owed: the thing c' },
+        { code: 'CLOUDFLARE_UNREACHABLE', message: 'Not undone but owed: the thing b' },
+      ] });
+      expect(tried.calls.at(-1), 'the next start goes on').toBe('release');
+    });
+
+    test('is nothing where nobody wants it any more', async () => {
+      const tried = bench();
+      tried.faults.set('undo d', fail('CLOUDFLARE_UNREACHABLE', 'away'));
+      for (const name of ['b', 'c']) tried.wanted.add(name);
+      expect(await runChange(header(STEPS), tried.store, tried.options())).toMatchObject({ undoFailures: [{ message: 'away' }] });
+      expect(tried.owed).toEqual(['d']);
+    });
+
+    test('is tried on where one was refused', async () => {
+      const tried = bench();
+      tried.faults.set('undo d', fail('DNS_FAILED', 'refused'));
+      expect(await runChange(header(STEPS), tried.store, tried.options())).toMatchObject({ undoFailures: [{ message: 'refused' }] });
+      expect(tried.done).toEqual(['d']);
+      expect(tried.owed).toEqual(['d']);
+    });
+
+    test('that does not answer is waited for once', async () => {
+      const tried = bench();
+      tried.faults.set('undo d', () => new Promise(() => {}));
+      const result = await runChange(header(STEPS), tried.store, tried.options({ clock: createTestClock((ms) => ms === 30_000), undoTimeoutMs: 30_000 }));
+      expect(result).toMatchObject({ undoFailures: [
+        { code: 'ROLLBACK_FAILED', message: 'Undoing remote took longer than 30 s; owed: the thing d' },
+        { code: 'ROLLBACK_FAILED', message: 'Not undone but owed: the thing c' },
+        { code: 'ROLLBACK_FAILED', message: 'Not undone but owed: the thing b' },
+      ] });
+      expect(tried.done).toEqual(['b', 'c', 'd']);
+    });
+
+    test('that is slow is owed from when the time for all of them is over; what needs nobody is undone', async () => {
+      const tried = bench();
+      const clock = createTestClock();
+      for (const name of ['d', 'c']) tried.faults.set(`undo ${name}`, async () => clock.advance(25_000));
+      const result = await runChange(header(STEPS), tried.store, tried.options({ clock, undoTimeoutMs: 30_000, undoAllTimeoutMs: 50_000 }));
+      expect(result).toMatchObject({ undoFailures: [{ code: 'ROLLBACK_FAILED', message: 'Not undone but owed: the thing b' }] });
+      expect(tried.done).toEqual(['b']);
+    });
   });
 
   test('after the commit failures are said and the rest is done', async () => {
