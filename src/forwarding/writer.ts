@@ -88,10 +88,13 @@ export function createWriter(ports: ApplyPorts, random: Random): ForwardingWrite
     if (request.kind === 'refresh' && isPlain && waitingRefresh?.reason === options.reason) return waitingRefresh.outcome;
     lastGroup = undefined;
     if (request.kind !== 'refresh' || !isPlain) return enqueue(request, options);
-    const outcome = enqueue(request, options, () => {
-      waitingRefresh = undefined;
-    });
-    waitingRefresh = { reason: options.reason, outcome };
+    const outcome = enqueue(request, options, () => forget());
+    const waiting = { reason: options.reason, outcome };
+    const forget = (): void => {
+      if (waitingRefresh === waiting) waitingRefresh = undefined;
+    };
+    waitingRefresh = waiting;
+    outcome.catch(forget); // refused without having begun
     return outcome;
   };
 

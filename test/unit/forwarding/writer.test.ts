@@ -17,6 +17,26 @@ const failureOf = async (promise: Promise<unknown>): Promise<SupervisorError> =>
   if (!(error instanceof SupervisorError)) throw new Error(`no error of ours: ${String(error)}`);
   return error;
 };
+/** One change that waits, and one that runs and is held when it starts its connector. */
+function heldAtStart(world: World) {
+  let reach = (): void => {};
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const supervisor = startSupervisor(world, {
+    limits: { maxWaiting: 1 },
+    intercept: async (name) => {
+      if (name !== 'connectors.start') return;
+      reach();
+      await released;
+    },
+  });
+  return { ...supervisor, reached, release };
+}
 const stored = (world: World): readonly string[] => world.revisions.get(world.committed ?? 0)?.revision.rules.map(({ rule: { hostname, destination } }) => `${hostname} ${destination}`) ?? [];
 
 describe('a change', () => {
@@ -349,6 +369,22 @@ describe('rapid changes', () => {
     await writer.submit(replace(rule('a')), USER);
     calls.length = 0;
     await Promise.all(Array.from({ length: 20 }, () => writer.submit({ kind: 'refresh' }, { reason: 'device' })));
+    expect(calls).toEqual(['dns.plan']);
+  });
+
+  test('one refresh that is refused because many wait does not refuse those that come later', async () => {
+    const world = new World();
+    const { writer, calls, reached, release } = heldAtStart(world);
+    const running = writer.submit(replace(rule('a')), USER);
+    await reached;
+    const waiting = writer.submit({ kind: 'rollback' }, USER);
+    const refresh = () => writer.submit({ kind: 'refresh' }, { reason: 'device' });
+    expect((await failureOf(refresh())).code).toBe('DAEMON_BUSY');
+    release();
+    await running;
+    await failureOf(waiting);
+    calls.length = 0;
+    expect(await Promise.all([refresh(), refresh()])).toMatchObject([{ outcome: 'unchanged' }, { outcome: 'unchanged' }]);
     expect(calls).toEqual(['dns.plan']);
   });
 
