@@ -16,6 +16,7 @@ interface Active {
   givesWay: boolean;
 }
 
+/** A piece of work whose turn has not come. */
 interface Waiting {
   readonly start: () => Promise<void>;
   readonly refuse: (error: SupervisorError) => void;
@@ -38,13 +39,30 @@ export class WriterQueue {
     this.#maxWaiting = maxWaiting;
   }
 
-  /** Rejects with DAEMON_BUSY or DAEMON_STOPPING without having begun. */
-  run<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+  /** Rejects with DAEMON_BUSY or DAEMON_STOPPING without having begun; with the reason of `leave` as soon as that is aborted while it waits. */
+  run<T>(work: (turn: Turn) => Promise<T>, leave?: AbortSignal): Promise<T> {
+    if (leave?.aborted === true) return Promise.reject(leave.reason as Error);
     if (this.#stopped) return Promise.reject(stopping());
     if (this.#waiting.length >= this.#maxWaiting) return Promise.reject(new SupervisorError('DAEMON_BUSY', `${this.#waiting.length} changes are waiting already`));
     return new Promise<T>((resolve, reject) => {
       const turn: Turn = { attempt: (attempt) => this.#attempt(attempt) };
-      this.#waiting.push({ start: () => work(turn).then(resolve, reject), refuse: reject });
+      const onLeave = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        reject(leave?.reason as Error);
+      };
+      const noLonger = (): void => leave?.removeEventListener('abort', onLeave);
+      const waiting: Waiting = {
+        start: () => {
+          noLonger();
+          return work(turn).then(resolve, reject);
+        },
+        refuse: (error) => {
+          noLonger();
+          reject(error);
+        },
+      };
+      this.#waiting.push(waiting);
+      leave?.addEventListener('abort', onLeave, { once: true });
       this.#keepGoing();
     });
   }

@@ -38,24 +38,27 @@ export function createWriter(ports: ApplyPorts, random: Random): ForwardingWrite
 
   const apply = (turn: Turn, request: ChangeRequest, options: ChangeOptions): Promise<ChangeOutcome> =>
     turn.attempt(async (interrupt, onNoReturn) => {
+      if (options.signal?.aborted === true) throw givenUp(); // while something urgent went ahead
       withdrawn = [];
       return applyChange(request, options, { ports, limits, window, withdrawn, interrupt, onNoReturn });
     });
 
   const enqueue = (request: ChangeRequest, options: ChangeOptions, onStart: () => void = () => {}): Promise<ChangeOutcome> => {
     const { signal } = options;
-    let runs = false;
+    const leave = new AbortController();
     const giveUp = (): void => {
       if (runs) queue.interruptActive(givenUp());
+      else leave.abort(givenUp());
     };
+    let runs = false;
+    if (signal?.aborted === true) giveUp();
     signal?.addEventListener('abort', giveUp);
     return queue
       .run(async (turn) => {
-        onStart();
-        if (signal?.aborted === true) throw givenUp();
         runs = true;
+        onStart();
         return apply(turn, request, options);
-      })
+      }, leave.signal)
       .finally(() => signal?.removeEventListener('abort', giveUp));
   };
 

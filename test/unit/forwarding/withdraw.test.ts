@@ -171,6 +171,20 @@ describe('a withdrawal', () => {
     expect(world.eventTypes()).toEqual(['forwarding.accepted', 'forwarding.rolled-back', 'forwarding.accepted', 'forwarding.applied', 'forwarding.accepted', 'forwarding.applied']);
   });
 
+  test('stops a change that is given up meanwhile: it is not made again', async () => {
+    const world = await publishedWorld();
+    const { supervisor, reached, release } = hold('connectors.start', world);
+    const controller = new AbortController();
+    const changed = supervisor.writer.submit({ kind: 'replace', rules: NEXT }, { reason: 'user', signal: controller.signal });
+    await reached;
+    const withdrawal = supervisor.writer.withdraw(WITHDRAWN, 'device');
+    controller.abort();
+    release();
+    const { revision } = await withdrawal;
+    await expect(changed).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    expect(world.committed).toBe(revision);
+  });
+
   test.each(['addresses.resolve', 'dns.plan'])('goes ahead of a change that is at %s; that is prepared again', async (name) => {
     const world = await publishedWorld();
     const { supervisor, reached, release } = hold(name, world);

@@ -534,6 +534,24 @@ describe('giving up', () => {
     expect(world.revisions.size + world.processes.length + world.journals.size).toBe(0);
   });
 
+  test('a change that waits, at once: it never runs, and its place is free', async () => {
+    const world = new World();
+    const { writer, calls, reached, release } = heldAtStart(world);
+    const running = writer.submit(replace(rule('a')), USER);
+    await reached;
+    const controller = new AbortController();
+    const waiting = failureOf(writer.submit({ kind: 'refresh' }, { reason: 'setup', signal: controller.signal }));
+    controller.abort();
+    expect((await waiting).code).toBe('INTERRUPTED');
+    const next = writer.submit({ kind: 'rollback' }, USER);
+    release();
+    await running;
+    expect((await failureOf(next)).code, 'it was its turn').toBe('REVISION_UNKNOWN');
+    expect(calls).not.toContain('addresses.resolve');
+    expect((await failureOf(writer.submit({ kind: 'refresh' }, { reason: 'setup', signal: controller.signal }))).code, 'too late to be asked').toBe('INTERRUPTED');
+    expect(calls.filter((name) => name === 'dns.plan')).toHaveLength(1);
+  });
+
   test('is too late once the first record is being made', async () => {
     const world = new World();
     const { writer, reached } = stuckAt(world, 'dns.execute a.example.com');
