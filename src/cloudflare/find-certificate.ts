@@ -1,13 +1,13 @@
 import type { Secret } from '../core/secret.js';
 import type { BasePaths } from '../host/base-paths.js';
-import type { InstalledTunnel, TunnelStaging } from '../setup/ports.js';
+import type { InstalledTunnel, StagedTunnel, TunnelStaging } from '../setup/ports.js';
 import { parseOriginCert } from './origin-cert.js';
 import type { ZoneCertificate } from './zone-access.js';
 
 export interface CertificatePlaces {
   readonly paths: BasePaths;
-  readonly staging: Pick<TunnelStaging, 'readCertificate' | 'readTunnel'>;
-  readonly installed: () => Promise<InstalledTunnel | undefined>;
+  readonly staging: Pick<TunnelStaging, 'readCertificate'> & { readTunnel(): Promise<Pick<StagedTunnel, 'identity'> | undefined> };
+  readonly installed: () => Promise<Pick<InstalledTunnel, 'identity' | 'certificate'> | undefined>;
   readonly retired: { read(zoneId: string): Promise<Secret | undefined> };
 }
 

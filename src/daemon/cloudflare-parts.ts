@@ -1,15 +1,15 @@
 import type { Dispatcher } from 'undici';
 import { createConnect, createOpenAccount, type Connect } from '../cloudflare/account.js';
 import { createDnsRecords, type CloudflareDnsRecords } from '../cloudflare/dns-records.js';
+import { createFindCertificate } from '../cloudflare/find-certificate.js';
 import { parseOriginCert } from '../cloudflare/origin-cert.js';
 import { createRequestBudget } from '../cloudflare/request-budget.js';
-import { createOpenZone, type ZoneCertificate } from '../cloudflare/zone-access.js';
+import { createOpenZone } from '../cloudflare/zone-access.js';
 import type { Binary } from '../cloudflared/find.js';
 import { createRouteDns } from '../cloudflared/route-dns.js';
 import type { TunnelVerdict } from '../connector/ports.js';
 import { withDeadline } from '../core/deadline.js';
 import type { Emit } from '../core/events.js';
-import type { Secret } from '../core/secret.js';
 import type { TunnelCredentials } from '../core/tunnel.js';
 import { createDispatcher } from '../host/http.js';
 import type { OpenAccount } from '../setup/ports.js';
@@ -47,17 +47,12 @@ export function createCloudflareParts(context: ProcessContext, state: State, emi
     return connectTo(certificate);
   };
 
-  const isOfZone = (pem: Secret | undefined, zoneId: string): pem is Secret => pem !== undefined && parseOriginCert(pem).zoneId === zoneId;
-  const findCertificate = async (zoneId: string): Promise<ZoneCertificate | undefined> => {
-    const { paths } = places;
-    const staged = await state.staging.readCertificate();
-    if (isOfZone(staged, zoneId)) return { pem: staged, file: paths.stagedCert, domain: (await state.staging.readTunnel())?.identity.domain };
-    const inUse = await state.readCertificate();
-    const tunnel = state.tunnel();
-    if (isOfZone(inUse, zoneId)) return { pem: inUse, file: paths.certPem, domain: tunnel?.zoneId === zoneId ? tunnel.domain : undefined };
-    const retired = await state.retired.read(zoneId);
-    return retired === undefined ? undefined : { pem: retired, file: paths.retiredCert(zoneId), domain: undefined };
+  // Without the credentials, which say nothing of a zone.
+  const installed = async () => {
+    const identity = state.tunnel();
+    return identity && { identity, certificate: await state.readCertificate() };
   };
+  const findCertificate = createFindCertificate({ paths: places.paths, staging: state.staging, installed, retired: state.retired });
 
   const routeDnsWith = (certificateFile: string) =>
     createRouteDns({ binary, noConfig: places.paths.noConfigYml, originCert: certificateFile, apiUrl: options.apiUrl, env: context.childEnvironment });

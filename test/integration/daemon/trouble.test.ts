@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { wholeBody } from '../../../src/measure/origin.js';
@@ -77,6 +77,16 @@ describe('trouble on this machine', () => {
     expect(await rig.waitFor(({ type }) => type === 'connector.failed', since)).toMatchObject({ data: { error: { code: 'CREDENTIALS_MISSING' } } });
     await rig.waitFor(({ type }) => type === 'connector.ready', since);
     await rig.visitors.until(HOSTNAME, isFrom('one'), 5_000);
+  });
+
+  test('a damaged certificate that a setup left is passed over', async () => {
+    const rig = await createRig();
+    const { one } = await publishOne(rig);
+    const staged = join(rig.baseDir, 'setup', 'staged');
+    await mkdir(staged, { recursive: true });
+    await writeFile(join(staged, 'cert.pem'), '-----BEGIN ARGO TUNNEL TOKEN-----\neyJ6');
+    expect(await rig.client.addRule({ hostname: 'www.example.com', destination: one.url })).toMatchObject({ outcome: 'applied' });
+    expect(rig.recordNames()).toEqual([HOSTNAME, 'www.example.com']);
   });
 
   test('a journal of a newer version is not touched: the daemon ends, and what serves serves on', async () => {
