@@ -104,10 +104,6 @@ export class ConnectorSupervisor implements Connectors {
     await this.#dismiss(handle, 'drain', isOver);
   }
 
-  async discard(handle: ConnectorHandle): Promise<void> {
-    await this.#dismiss(handle, 'drain', servesNot);
-  }
-
   async kill(handle: ConnectorHandle): Promise<void> {
     await this.#dismiss(handle, 'kill', isOver);
   }

@@ -27,18 +27,18 @@ export class ChangeConnectors {
   async start(revision: number): Promise<ConnectorHandle> {
     const present = this.on(revision);
     if (present !== undefined) return present;
-    await this.discard(revision);
+    await this.takeBack(revision);
     const handle = await this.#connectors.start(revision);
     this.#started = [...this.#started, handle];
     return handle;
   }
 
-  async discard(revision: number): Promise<void> {
+  async takeBack(revision: number): Promise<void> {
     const isOf = (handle: ConnectorHandle): boolean => handle.revision === revision;
     const current = this.#connectors.current().filter(isOf);
     const givenUp = this.#started.filter((handle) => isOf(handle) && !current.some(({ id }) => id === handle.id));
     this.#started = this.#started.filter((handle) => !isOf(handle));
-    await Promise.all([...current, ...givenUp].map((handle) => this.#connectors.discard(handle)));
+    await Promise.all([...current, ...givenUp].map((handle) => this.#connectors.retire(handle)));
   }
 }
 
@@ -53,7 +53,7 @@ export function startConnector({ ports, limits }: ChangeScope, mine: ChangeConne
         throw error instanceof DeadlineReached ? notReady(revision, error) : error;
       });
     },
-    undo: ({ revision }) => mine.discard(revision),
+    undo: ({ revision }) => mine.takeBack(revision),
   };
 }
 

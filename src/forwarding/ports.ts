@@ -33,12 +33,13 @@ export interface Connectors {
    * that is known already. Rejects when the signal aborts.
    */
   awaitSuccessor(old: readonly ConnectorHandle[], signal: AbortSignal): Promise<void>;
-  /** SIGTERM, once; resolves when it has unregistered or ended. It drains on in the background. */
+  /**
+   * SIGTERM, once, or SIGKILL where it never was ready; resolves when it has unregistered or ended. It drains on in the
+   * background. One that was given up is forgotten.
+   */
   retire(handle: ConnectorHandle): Promise<void>;
   /** SIGTERM and waits for the end, force at the stop timeout: for `replace=restart`. */
   stop(handle: ConnectorHandle): Promise<void>;
-  /** Undoes a start: SIGKILL where it never was ready, else as `retire`. Resolves when it no longer serves. */
-  discard(handle: ConnectorHandle): Promise<void>;
   /** The config of this revision must not serve a moment longer (an address is somebody else's): SIGKILL. */
   kill(handle: ConnectorHandle): Promise<void>;
 }

@@ -10,7 +10,7 @@ export interface Binary {
 }
 
 /** The connectors, as an upgrade sees them. */
-export interface UpgradeConnectors extends Pick<Connectors, 'current' | 'start' | 'verify' | 'promote' | 'awaitSuccessor' | 'retire' | 'stop' | 'discard'> {
+export interface UpgradeConnectors extends Pick<Connectors, 'current' | 'start' | 'verify' | 'promote' | 'awaitSuccessor' | 'retire' | 'stop'> {
   /** From now on this one is kept alive, and no other, whatever else runs on its revision. Idempotent. */
   prefer(handle: ConnectorHandle): void;
 }

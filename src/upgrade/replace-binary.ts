@@ -64,7 +64,7 @@ interface Attempt {
 /** Whatever was done is undone, under a deadline of its own; the error says what became of it. */
 async function takeBack(error: SupervisorError, { started, revision, isRestart, version }: Attempt, { connectors, clock, undoTimeoutMs }: UpgradePorts, interrupt: AbortSignal): Promise<SupervisorError> {
   try {
-    if (started !== undefined) await withDeadline(clock, undoTimeoutMs, undefined, (signal) => orAbandon(signal, connectors.discard(started)));
+    if (started !== undefined) await withDeadline(clock, undoTimeoutMs, undefined, (signal) => orAbandon(signal, connectors.retire(started)));
     if (isRestart) connectors.promote(revision);
   } catch (failure) {
     return new SupervisorError('ROLLBACK_FAILED', `cloudflared ${version} did not serve: ${error.message} Taking it back failed too: ${toSupervisorError(failure).message}`, { cause: error });

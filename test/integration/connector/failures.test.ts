@@ -78,7 +78,7 @@ describe.each(PROGRAMS)('failures in supervision ($name)', (kind) => {
     const again = rig.supervisor({ diagnosisMs: 200, readyTimeoutMs: 4_000 });
     const other = await again.start(1);
     await expect(again.verify(other, [], new AbortController().signal)).rejects.toMatchObject({ code: 'EDGE_REFUSED' });
-    await again.discard(other);
+    await again.retire(other);
   });
 
   test('an edge that is not there: the connector is left alone, and nothing is started in vain', async () => {
@@ -223,7 +223,7 @@ describe('failures that only a stand-in can be made to show', () => {
     await expect(supervisor.verify(handle, [], new AbortController().signal)).rejects.toMatchObject({ code: 'CONNECTOR_NOT_READY' });
     const cancelled = AbortSignal.abort(new Error('the change was cancelled'));
     await expect(supervisor.verify(handle, [], cancelled)).rejects.toThrow('the change was cancelled');
-    await supervisor.discard(handle);
+    await supervisor.retire(handle);
   });
 
   test('lost while the network is up: one beside it takes over, then it ends', async () => {
@@ -256,7 +256,7 @@ describe('failures that only a stand-in can be made to show', () => {
     const supervisor = rig.supervisor();
     const handle = await supervisor.start(1);
     await expect(supervisor.verify(handle, [{ service: 'http_status:404' }], new AbortController().signal)).rejects.toMatchObject({ code: 'CONNECTOR_MISMATCH' });
-    await supervisor.discard(handle);
+    await supervisor.retire(handle);
   });
 
   test('floods its log: memory, disk and the loop stay within bounds', async () => {

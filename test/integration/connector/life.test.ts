@@ -70,7 +70,7 @@ describe.each(PROGRAMS)('a connector ($name)', (kind) => {
     const supervisor = rig.supervisor();
     const handle = await supervisor.start(1);
     await expect(supervisor.verify(handle, [{ hostname: 'app.example.com', service: 'http://127.0.0.1:9' }, { service: 'http_status:404' }], never)).rejects.toMatchObject({ code: 'CONNECTOR_MISMATCH' });
-    await supervisor.discard(handle);
+    await supervisor.retire(handle);
     expect(supervisor.current()).toEqual([]);
   });
 
@@ -102,7 +102,7 @@ describe.each(PROGRAMS)('a connector ($name)', (kind) => {
     const supervisor = rig.supervisor();
     const handle = await supervisor.start(1);
     const before = performance.now();
-    await supervisor.discard(handle);
+    await supervisor.retire(handle);
     expect(performance.now() - before).toBeLessThan(1_500);
     expect(await rig.seen('connector.stopped')).toMatchObject({ signal: 'SIGKILL' });
   });

@@ -80,7 +80,7 @@ function happen(world: SimulatedWorld, what: string | Nature, revision: { curren
     case 'address-withdrawn': for (const slot of world.fleet.slots) world.post({ type: 'dismiss', key: slot.key, how: 'kill' }); return;
     default: break;
   }
-  // A transaction: start beside, then promote and retire, or discard. An upgrade starts one on the same revision.
+  // A transaction: start beside, then promote and retire the others, or retire it. An upgrade starts one on the same revision.
   const isUpgrade = what.startsWith('upgrade');
   const started = isUpgrade ? (world.kept()?.machine.revision ?? revision.current) : revision.next;
   const before = world.fleet.slots.filter((slot) => !slot.dismissed).map((slot) => slot.key);

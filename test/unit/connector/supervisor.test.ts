@@ -189,9 +189,9 @@ describe('the supervisor', () => {
     const other = supervisor.verify(handle, last, leaving.signal).catch((error: unknown) => error);
     leaving.abort(new Error('no longer wanted'));
     expect(await other).toMatchObject({ message: 'no longer wanted' });
-    const discarded = supervisor.discard(handle);
+    const retired = supervisor.retire(handle);
     await turn(100);
-    await discarded;
+    await retired;
     expect(processes[0]?.signals).toEqual(['SIGKILL']);
   });
 
@@ -206,7 +206,7 @@ describe('the supervisor', () => {
     await expect(supervisor.verify(handle, last, never)).rejects.toMatchObject({ code: 'CONFIG_REFUSED' });
     expect(supervisor.current()).toEqual([]);
     expect(supervisor.status()).toMatchObject([{ state: 'stopped' }]);
-    await supervisor.discard(handle);
+    await supervisor.retire(handle);
     expect(supervisor.status()).toEqual([]);
   });
 

@@ -210,7 +210,6 @@ export function startSupervisor(world: World, options: SupervisorOptions = {}): 
       awaitSuccessor: async (_, signal) => orAbandon(signal, act('connectors.awaitSuccessor', () => undefined)),
       retire: (handle) => leave('connectors.retire', handle),
       stop: (handle) => leave('connectors.stop', handle),
-      discard: (handle) => leave('connectors.discard', handle),
       kill: (handle) => leave('connectors.kill', handle),
     },
     dns: {

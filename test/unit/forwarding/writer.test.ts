@@ -195,7 +195,7 @@ describe('a change', () => {
 });
 
 describe('a connector that ends and is given up, and is among the current ones no more', () => {
-  test('is discarded with the change that started it', async () => {
+  test('goes with the change that started it', async () => {
     const world = new World();
     const { writer, calls } = startSupervisor(world, {
       intercept: (name) => {
@@ -205,10 +205,10 @@ describe('a connector that ends and is given up, and is among the current ones n
       },
     });
     expect((await failureOf(writer.submit(replace(rule('app')), USER))).code).toBe('CONNECTOR_CRASHED');
-    expect(calls.filter((name) => name.startsWith('connectors'))).toEqual(['connectors.start', 'connectors.verify', 'connectors.discard']);
+    expect(calls.filter((name) => name.startsWith('connectors'))).toEqual(['connectors.start', 'connectors.verify', 'connectors.retire']);
   });
 
-  test('is discarded where another is started in its place', async () => {
+  test('goes where another is started in its place', async () => {
     const world = new World();
     const { writer, calls } = startSupervisor(world, {
       intercept: (name) => {
@@ -216,7 +216,7 @@ describe('a connector that ends and is given up, and is among the current ones n
       },
     });
     expect(await writer.submit(replace(rule('app')), USER)).toMatchObject({ outcome: 'applied' });
-    expect(calls.filter((name) => name.startsWith('connectors'))).toEqual(['connectors.start', 'connectors.verify', 'connectors.discard', 'connectors.start', 'connectors.verify']);
+    expect(calls.filter((name) => name.startsWith('connectors'))).toEqual(['connectors.start', 'connectors.verify', 'connectors.retire', 'connectors.start', 'connectors.verify']);
     expect(world.serving()).toHaveLength(1);
   });
 });

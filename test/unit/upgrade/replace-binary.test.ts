@@ -33,7 +33,6 @@ function bench({ connectors = {}, ports = {}, place = async () => undefined }: G
     awaitSuccessor: noting('await successor', connectors.awaitSuccessor ?? (async () => undefined)),
     retire: noting('retire', connectors.retire ?? (async () => undefined)),
     stop: noting('stop', connectors.stop ?? (async () => undefined)),
-    discard: noting('discard', connectors.discard ?? (async () => undefined)),
   };
   const interrupt = new AbortController();
   const run = () => replaceBinary({ binary: BINARY, place: noting('place', place) }, {
@@ -108,9 +107,9 @@ describe('replacing the program of the connectors', () => {
 describe('what does not serve is taken back', () => {
   test.each([
     ['it does not start', { connectors: { start: broken } }, ['try new', 'start', 'try none']],
-    ['it does not get ready', { connectors: { verify: broken } }, ['try new', 'start', 'verify 2', 'try none', 'discard 2']],
-    ['it cannot be put in place', { place: broken }, ['try new', 'start', 'verify 2', 'place', 'try none', 'discard 2']],
-    ['it does not get ready, and the old one was stopped', { connectors: { verify: broken }, ports: restart }, ['try new', 'stop 1', 'start', 'verify 2', 'try none', 'discard 2', 'promote']],
+    ['it does not get ready', { connectors: { verify: broken } }, ['try new', 'start', 'verify 2', 'try none', 'retire 2']],
+    ['it cannot be put in place', { place: broken }, ['try new', 'start', 'verify 2', 'place', 'try none', 'retire 2']],
+    ['it does not get ready, and the old one was stopped', { connectors: { verify: broken }, ports: restart }, ['try new', 'stop 1', 'start', 'verify 2', 'try none', 'retire 2', 'promote']],
   ] satisfies readonly (readonly [string, Given, readonly string[]])[])('%s', async (_name, given, steps) => {
     const { done, run } = bench(given);
     await expect(run()).rejects.toMatchObject({ code: 'UPGRADE_REVERTED', message: expect.stringContaining('2026.9.0') as string, problems: [{ code: 'CONNECTOR_CRASHED', message: 'it ended with 1' }] });
@@ -124,7 +123,7 @@ describe('what does not serve is taken back', () => {
     while (!done.includes('verify 2')) await new Promise((resolve) => setImmediate(resolve));
     clock.advance(60_000);
     await expect(outcome).rejects.toMatchObject({ code: 'UPGRADE_REVERTED', problems: [{ code: 'CONNECTOR_NOT_READY' }] });
-    expect(done.at(-1)).toBe('discard 2');
+    expect(done.at(-1)).toBe('retire 2');
   });
 
   test('when the daemon stops meanwhile', async () => {
@@ -134,19 +133,19 @@ describe('what does not serve is taken back', () => {
     while (!done.includes('verify 2')) await new Promise((resolve) => setImmediate(resolve));
     interrupt.abort(new SupervisorError('DAEMON_STOPPING', 'The daemon is stopping.'));
     await expect(outcome).rejects.toMatchObject({ code: 'DAEMON_STOPPING' });
-    expect(done.slice(-2)).toEqual(['try none', 'discard 2']);
+    expect(done.slice(-2)).toEqual(['try none', 'retire 2']);
   });
 
   test('and where that fails too, both are said', async () => {
-    const discard = async (): Promise<never> => {
+    const retire = async (): Promise<never> => {
       throw new SupervisorError('CONNECTOR_STUCK', 'it hangs in the kernel');
     };
-    const { run } = bench({ connectors: { verify: broken, discard } });
+    const { run } = bench({ connectors: { verify: broken, retire } });
     await expect(run()).rejects.toMatchObject({ code: 'ROLLBACK_FAILED', message: expect.stringMatching(/it ended with 1.*it hangs in the kernel/) as string });
-    const { run: hang, clock, done } = bench({ connectors: { verify: broken, discard: () => new Promise(() => undefined) } });
+    const { run: hang, clock, done } = bench({ connectors: { verify: broken, retire: () => new Promise(() => undefined) } });
     const outcome = hang();
     outcome.catch(() => undefined);
-    while (!done.includes('discard 2')) await new Promise((resolve) => setImmediate(resolve));
+    while (!done.includes('retire 2')) await new Promise((resolve) => setImmediate(resolve));
     clock.advance(30_000);
     await expect(outcome).rejects.toMatchObject({ code: 'ROLLBACK_FAILED' });
   });
