@@ -1,4 +1,4 @@
-import { SupervisorError } from '../core/errors.js';
+import { SupervisorError, type ErrorCode } from '../core/errors.js';
 import type { ApplyPorts, ChangeOptions, ChangeOutcome, ChangeRequest } from './change.js';
 import { validateAsked } from './prepare.js';
 import { storedRules, type StoredRules } from './rules-edit.js';
@@ -39,11 +39,16 @@ export async function applyGroup(group: readonly GroupedChange[], apply: ApplyOn
     const lastList = accepted.findLastIndex(({ request }) => request.kind === 'replace');
     accepted.forEach(({ resolve }, index) => resolve(index < lastList ? superseded(outcome) : outcome));
   } catch (error) {
-    // One name that is taken must not keep the others from being published; anything else would stop each of them too.
-    if (error instanceof SupervisorError && error.code === 'DNS_CONFLICT') return applyEach(accepted, apply);
+    if (error instanceof SupervisorError && OF_ONE_RULE.has(error.code)) return applyEach(accepted, apply);
     for (const { reject } of accepted) reject(error);
   }
 }
+
+/**
+ * What one of the rules may be the reason of, which must not keep the others from being published: a name that is taken,
+ * or that Cloudflare refuses, or a rule that cloudflared does. Anything else would most likely stop each of them too.
+ */
+const OF_ONE_RULE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['DNS_CONFLICT', 'DNS_FAILED', 'CONFIG_REFUSED', 'CONNECTOR_MISMATCH']);
 
 async function applyEach(group: readonly GroupedChange[], apply: ApplyOne): Promise<void> {
   for (const { request, options, resolve, reject } of group) await apply(request, options).then(resolve, reject);

@@ -415,6 +415,18 @@ describe('rapid changes', () => {
     expect(stored(world)).toEqual(['a.example.com http://localhost:1', 'c.example.com http://localhost:1']);
   });
 
+  test.each([['CONFIG_REFUSED', 'connectors.start'], ['CONNECTOR_MISMATCH', 'connectors.verify'], ['DNS_FAILED', 'dns.execute b.example.com']] as const)('with one rule that cannot be had (%s): the others are published', async (code, at) => {
+    const world = new World();
+    const { writer } = startSupervisor(world, {
+      intercept: (name) => {
+        if (name === at && world.revisions.get(world.highest)?.yaml.includes('b.example.com') === true) throw new SupervisorError(code, 'it is about b');
+      },
+    });
+    const results = await Promise.allSettled(['a', 'b', 'c'].map((name) => writer.submit({ kind: 'edit', edit: addRule(rule(name), { replace: false }) }, USER)));
+    expect(results).toMatchObject([{ status: 'fulfilled' }, { status: 'rejected', reason: { code } }, { status: 'fulfilled' }]);
+    expect(stored(world)).toEqual(['a.example.com http://localhost:1', 'c.example.com http://localhost:1']);
+  });
+
   test('that fail together are told so, each', async () => {
     const world = new World();
     const { writer, calls } = startSupervisor(world, {
