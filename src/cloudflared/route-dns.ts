@@ -34,7 +34,7 @@ export function createRouteDns(options: RouteDnsOptions): RouteDns {
     const { path } = await options.binary();
     await writeFileAtomic(options.noConfig, '{}\n');
     const command = routeDnsCommand({ binary: path, noConfig: options.noConfig, originCert: options.originCert, apiUrl: options.apiUrl, ...request });
-    const result = await runProgram(command, { env: options.env, timeoutMs: TIMEOUT_MS });
+    const result = await runProgram(command, { env: options.env, timeoutMs: TIMEOUT_MS, signal });
     const routed = readRouted(result);
     if (routed === undefined) throw refusal(request.hostname, result);
     return routed;

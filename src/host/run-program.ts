@@ -18,6 +18,8 @@ export interface ProgramOptions {
   /** Open files that it gets as its descriptors 3, 4, … */
   readonly descriptors?: readonly number[];
   readonly clock?: Clock;
+  /** Aborted, it ends the program as if it were overdue, and `runProgram` rejects with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ProgramResult {
@@ -38,10 +40,11 @@ const MAX_OUTPUT_CHARACTERS = 4_000_000;
 /** Between asking an overdue program to end and forcing it. */
 const GRACE_MS = 2_000;
 
-/** Runs a short program to its end and returns what came of it; how it went is for the caller to judge. Never rejects for it. */
+/** Runs a short program to its end and returns what came of it; how it went is for the caller to judge. Rejects with the signal's reason alone. */
 export async function runProgram([file, ...argv]: Argv, options: ProgramOptions): Promise<ProgramResult> {
   const { execa } = await import('execa');
-  const { clock = systemClock, ownGroup = true } = options;
+  const { clock = systemClock, ownGroup = true, signal: unwanted } = options;
+  unwanted?.throwIfAborted();
   const child = execa(file, argv, {
     reject: false,
     extendEnv: false,
@@ -59,9 +62,12 @@ export async function runProgram([file, ...argv]: Argv, options: ProgramOptions)
   });
   const over = new AbortController();
   const overdue = clock.sleep(options.timeoutMs, over.signal).then(() => 'overdue' as const);
+  const aborted = new Promise<'aborted'>((resolve) => {
+    unwanted?.addEventListener('abort', () => resolve('aborted'), { once: true, signal: over.signal });
+  });
   try {
-    const result = await Promise.race([child, overdue]);
-    if (result !== 'overdue') {
+    const result = await Promise.race([child, overdue, aborted]);
+    if (result !== 'overdue' && result !== 'aborted') {
       const { exitCode, signal, stdout, stderr, code } = result;
       return { stdout, stderr, exitCode, signal, startError: child.pid === undefined ? code : undefined, timedOut: false, leftRunning: undefined };
     }
@@ -70,6 +76,7 @@ export async function runProgram([file, ...argv]: Argv, options: ProgramOptions)
   }
   const ended = await end(child, ownGroup, clock);
   if (!ended) child.unref();
+  unwanted?.throwIfAborted();
   return { stdout: '', stderr: '', exitCode: undefined, signal: undefined, startError: undefined, timedOut: true, leftRunning: ended ? undefined : child.pid };
 }
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDnsRecords, type CloudflareDnsRecords } from '../../../src/cloudflare/dns-records.js';
 import { createOpenZone } from '../../../src/cloudflare/zone-access.js';
 import { createRouteDns } from '../../../src/cloudflared/route-dns.js';
+import { listProcesses } from '../../../src/host/process-table.js';
 import { Secret } from '../../../src/core/secret.js';
 import { tunnelTarget } from '../../../src/core/tunnel.js';
 import { never, startApiWorld, type ApiWorld } from './api-world.js';
@@ -94,6 +95,19 @@ test('a takeover replaces it', async () => {
   const plan = await dns.plan({ hostnames: [APP], zoneId, domain: 'example.com', tunnelId, joined: false, takeover: true });
   await dns.execute(only(plan.publish), never);
   expect(world.sandbox.world.records.named(APP)).toMatchObject([{ type: 'CNAME', content: tunnelTarget(tunnelId) }]);
+});
+
+test('a route that is given up ends cloudflared at once', async () => {
+  const change = only((await planApp()).publish);
+  world.sandbox.faults.api.add({ fault: { kind: 'hang' }, method: 'PUT' });
+  const giveUp = new AbortController();
+  const routing = dns.execute(change, giveUp.signal);
+  const running = (): number => listProcesses(({ argv }) => argv.includes(join(directory, 'cert.pem'))).length;
+  await expect.poll(() => world.requests(), { timeout: 10_000 }).toContainEqual(expect.stringMatching(/^PUT .*routes$/));
+  expect(running()).toBe(1);
+  giveUp.abort(new Error('given up'));
+  await expect(routing).rejects.toThrow('given up');
+  expect(running()).toBe(0);
 });
 
 test('a token that is not accepted at all is said', async () => {

@@ -1,5 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { SYSTEM_PATH } from '../../../src/host/child-environment.js';
+import { listProcesses } from '../../../src/host/process-table.js';
 import { runProgram } from '../../../src/host/run-program.js';
 
 const ENV = { PATH: SYSTEM_PATH };
@@ -28,6 +32,22 @@ describe('runProgram', () => {
 
   test('ends what is overdue, and all of its group', async () => {
     expect(await runProgram(['sh', '-c', 'sleep 60 & wait'], { env: ENV, timeoutMs: 50 })).toMatchObject({ timedOut: true, leftRunning: undefined });
+  });
+
+  test('ends what is no longer wanted, and all of its group, and says why', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'run-program-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const cancel = new AbortController();
+    const running = runProgram(['sh', '-c', 'sleep 60 & echo $! > pid; wait'], { env: ENV, timeoutMs: 60_000, cwd: directory, signal: cancel.signal });
+    await expect.poll(() => readFile(join(directory, 'pid'), 'utf8').catch(() => ''), { timeout: 10_000 }).toMatch(/^\d+\n$/);
+    const pid = Number(await readFile(join(directory, 'pid'), 'utf8'));
+    cancel.abort(new Error('no longer wanted'));
+    await expect(running).rejects.toThrow('no longer wanted');
+    await expect.poll(() => listProcesses((entry) => entry.pid === pid && entry.argv[0] === 'sleep')).toEqual([]);
+  });
+
+  test('starts nothing that is not wanted any more', async () => {
+    await expect(runProgram(['/nonexistent/program'], { env: ENV, timeoutMs: 5_000, signal: AbortSignal.abort(new Error('never was')) })).rejects.toThrow('never was');
   });
 
   test('ends what says too much', async () => {
