@@ -59,8 +59,8 @@ export function createLauncher(launcher: LauncherOptions): Launcher {
   };
 
   return {
-    launch: async (revision) => await explained(async () => {
-      const [binary, tunnelId, metricsPort] = await Promise.all([launcher.binary(), launcher.tunnelIdOf(revision), chooseFreePort()]);
+    launch: async (revision, program) => await explained(async () => {
+      const [binary, tunnelId, metricsPort] = await Promise.all([program ?? launcher.binary(), launcher.tunnelIdOf(revision), chooseFreePort()]);
       const config = paths.revisionYml(revision);
       const credentials = paths.credentials(tunnelId);
       const wrong = await checkRunFiles({ config, credentials, tunnelId }, (secret: Secret) => redactor.learn(secret));

@@ -1,6 +1,6 @@
 import { failure } from './failures.js';
 import type { Failure } from './failures.js';
-import { announce, isOver, lifeOf, moveTo, stay } from './machine.js';
+import { announce, isOver, keep, lifeOf, moveTo, stay } from './machine.js';
 import type { Context, Effect, Life, Machine, Message, Phase, Step, Stop, StopHow } from './machine.js';
 import { probeInterval, UNREGISTERING_PROBES, WATCHED_DRAIN_PROBES } from './policy.js';
 import { failed } from './recovering.js';
@@ -58,7 +58,7 @@ export function stepDraining(machine: Machine, phase: Draining, message: Message
     case 'tick':
       return stepTime(machine, phase, context);
     case 'keep':
-      return stay({ ...machine, standing: 'kept' });
+      return stay(keep(machine));
     case 'release':
       return stay({ ...machine, standing: 'released' });
     case 'launched': case 'launch-failed': case 'life-diagnosed': case 'exit-diagnosed': case 'network-checked':

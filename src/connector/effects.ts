@@ -93,10 +93,10 @@ export class EffectRunner {
     }));
   }
 
-  async #launch({ id, revision }: EffectOf<'launch'>): Promise<LifeMessage | undefined> {
+  async #launch({ id, revision, program }: EffectOf<'launch'>): Promise<LifeMessage | undefined> {
     const life = this.#begin(id, revision);
     try {
-      const process = await this.#ports.launcher.launch(revision);
+      const process = await this.#ports.launcher.launch(revision, program);
       this.#own(life, id, process);
       // Handed over while it was being started: the next supervisor finds it.
       if (this.#letGo) process.letGo();

@@ -3,6 +3,7 @@ import { keptSlot, slotsOf } from './fleet.js';
 import type { Fleet, FleetContext, FleetEffect, FleetMessage, FleetStep, Slot } from './fleet.js';
 import { announce, idOf, isOver } from './machine.js';
 import type { Context, Effect, Message, Standing, StopHow } from './machine.js';
+import type { Program } from './ports.js';
 import { adoptMachine, newMachine, startMachine, step } from './state-machine.js';
 
 /** One message to the fleet, and what becomes of it. Pure: the rules of fleet.ts hold when it returns. */
@@ -34,7 +35,7 @@ class Work {
   apply(message: FleetMessage): void {
     switch (message.type) {
       case 'start':
-        this.#start(message.revision, 'candidate', 'own');
+        this.#start(message.revision, 'candidate', 'own', message.program);
         return;
       case 'adopt': {
         const key = this.#fleet.nextId;
@@ -151,10 +152,10 @@ class Work {
     this.#dismiss(replacement.key, 'drain');
   }
 
-  #start(revision: number, standing: Standing, role: Slot['role']): number {
+  #start(revision: number, standing: Standing, role: Slot['role'], trial?: Program): number {
     const key = this.#fleet.nextId;
     if (this.#fleet.closing) return key;
-    const started = startMachine(newMachine(revision, standing), this.#inner());
+    const started = startMachine(newMachine(revision, standing, trial), this.#inner());
     this.#add({ key, role, lives: [key], inherits: [], machine: started.machine, dismissed: false });
     this.#perform(key, started.effects);
     return key;

@@ -1,4 +1,5 @@
 import type { Context, Effect, Machine, Message, StopHow } from './machine.js';
+import type { Program } from './ports.js';
 import { dueAt } from './state-machine.js';
 
 /**
@@ -33,7 +34,7 @@ export interface Slot {
 }
 
 export type FleetMessage =
-  | { readonly type: 'start'; readonly revision: number }
+  | { readonly type: 'start'; readonly revision: number; /** To be tried with it. */ readonly program?: Program | undefined }
   | { readonly type: 'adopt'; readonly revision: number; readonly pid: number; readonly ageMs: number }
   /** To the connector that has, or had, the life of the message. */
   | { readonly type: 'life'; readonly message: Message & { readonly id: number } }

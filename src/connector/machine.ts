@@ -3,7 +3,7 @@ import type { ConnectorState } from '../core/status.js';
 import type { Backoff } from './backoff.js';
 import type { Failure } from './failures.js';
 import type { Policy } from './policy.js';
-import type { Counters, NetworkState, Probe, ProcessExit } from './ports.js';
+import type { Counters, NetworkState, Probe, ProcessExit, Program } from './ports.js';
 
 /**
  * One connector as data: what is known of it, what may be told to it, what it wants done. A connector outlives
@@ -12,6 +12,8 @@ import type { Counters, NetworkState, Probe, ProcessExit } from './ports.js';
 export interface Machine {
   readonly revision: number;
   readonly standing: Standing;
+  /** A program that is tried with it: its starts are with this one until it is kept. Undefined: the one that is in place. */
+  readonly trial: Program | undefined;
   readonly backoff: Backoff;
   /** What is wrong with it now, for people; undefined while it serves. */
   readonly failure: Failure | undefined;
@@ -128,7 +130,7 @@ export type Announcement =
 
 /** What a connector wants done. Every one but the announcements is answered by a message, or by the end of the process. */
 export type Effect =
-  | { readonly type: 'launch'; readonly id: number; readonly revision: number }
+  | { readonly type: 'launch'; readonly id: number; readonly revision: number; readonly program: Program | undefined }
   | { readonly type: 'probe'; readonly id: number; readonly ask: number; readonly counters: boolean }
   | { readonly type: 'terminate'; readonly id: number }
   | { readonly type: 'kill'; readonly id: number }
@@ -153,6 +155,9 @@ export interface Step {
   readonly machine: Machine;
   readonly effects: readonly Effect[];
 }
+
+/** From now on it is restarted whenever it ends, with the program that is in place. */
+export const keep = (machine: Machine): Machine => ({ ...machine, standing: 'kept', trial: undefined });
 
 export const stay = (machine: Machine, effects: readonly Effect[] = []): Step => ({ machine, effects });
 

@@ -28,9 +28,18 @@ export interface ConnectorProcess {
   letGo(): void;
 }
 
+/** A cloudflared. */
+export interface Program {
+  readonly path: string;
+  readonly version: string;
+}
+
 export interface Launcher {
-  /** Checks the files, chooses a port, starts. Resolves when the process runs; rejects with a `SupervisorError`. */
-  launch(revision: number): Promise<ConnectorProcess>;
+  /**
+   * Checks the files, chooses a port, starts: this program, or the one that is in place. Resolves when the process runs;
+   * rejects with a `SupervisorError`.
+   */
+  launch(revision: number, program?: Program): Promise<ConnectorProcess>;
   /** Connectors of this base directory that nobody owns: what a killed supervisor left. */
   findOrphans(): Promise<readonly ConnectorProcess[]>;
 }

@@ -16,7 +16,7 @@ export function launch(machine: Machine, context: Context): Step {
       backoff: addStart(machine.backoff, context.now, context.policy),
       phase: { name: 'launching', id, stop: undefined },
     },
-    effects: [{ type: 'launch', id, revision: machine.revision }],
+    effects: [{ type: 'launch', id, revision: machine.revision, program: machine.trial }],
   };
 }
 

@@ -1,9 +1,10 @@
 import { forgetBarren, NO_FAILURES } from './backoff.js';
 import { drain, drainingDueAt, stepDraining, stopWithoutLife } from './draining.js';
-import { announce, isOver, moveTo, stay } from './machine.js';
+import { announce, isOver, keep, moveTo, stay } from './machine.js';
 import type { Context, Life, Machine, Message, Phase, Standing, Step } from './machine.js';
 import { probeInterval, LOST_PROBES, STARTING_PROBES, YOUNG_READY_PROBES } from './policy.js';
 import type { ProbeStep } from './policy.js';
+import type { Program } from './ports.js';
 import { awaitNextLife, ended, failed, launch, launchSoon } from './recovering.js';
 import { diagnoseWhenDue, newWatch, stepWatch, watchDueAt } from './without-connection.js';
 
@@ -15,8 +16,8 @@ import { diagnoseWhenDue, newWatch, stepWatch, watchDueAt } from './without-conn
  *                                                 ├─ launching …                       (kept ones; a candidate, once)
  *                                                 └─ stopped                           (all others)
  */
-export const newMachine = (revision: number, standing: Standing): Machine => ({
-  revision, standing, backoff: NO_FAILURES, failure: undefined, phase: { name: 'stopped', id: 0 },
+export const newMachine = (revision: number, standing: Standing, trial?: Program): Machine => ({
+  revision, standing, trial, backoff: NO_FAILURES, failure: undefined, phase: { name: 'stopped', id: 0 },
 });
 
 export const startMachine = (machine: Machine, context: Context): Step => launch(machine, context);
@@ -77,7 +78,7 @@ function stepBetween(machine: Machine, phase: Between, message: Message, context
       if (message.changed) return launchSoon(machine, context);
       return moveTo(machine, { ...phase, cause: { at: context.now + context.policy.causeCheckMs, busy: false } });
     case 'keep': {
-      const kept: Machine = { ...machine, standing: 'kept' };
+      const kept = keep(machine);
       return isOver(phase) ? launchSoon(kept, context) : stay(kept);
     }
     case 'release': {
@@ -117,7 +118,7 @@ function stepLife(machine: Machine, phase: Living, message: Message, context: Co
     case 'recycle':
       return drain(machine, life, 'drain', message.failure, readyForMs(phase, context.now), context);
     case 'keep':
-      return stay({ ...machine, standing: 'kept' });
+      return stay(keep(machine));
     case 'release':
       return stay({ ...machine, standing: 'released' });
     case 'launched': case 'launch-failed': case 'exit-diagnosed': case 'network-checked': case 'cause-checked': break;

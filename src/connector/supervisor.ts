@@ -16,6 +16,7 @@ import { stepFleet } from './fleet-step.js';
 import { idOf, isOver, lifeOf, mayServe, servesNot } from './machine.js';
 import { DEFAULT_POLICY } from './policy.js';
 import type { Policy } from './policy.js';
+import type { Program } from './ports.js';
 import { Reporter } from './reporter.js';
 import { firstDifference } from '../core/ingress.js';
 import { Wakeup } from './wakeup.js';
@@ -61,10 +62,13 @@ export class ConnectorSupervisor implements Connectors {
     return this.#fleet.slots.filter((slot) => !slot.dismissed && !isOver(slot.machine.phase)).map(toHandle);
   }
 
-  /** @throws SupervisorError the failure, where no process could be started. */
-  async start(revision: number): Promise<ConnectorHandle> {
+  /**
+   * `program`: tried with this connector alone, until it is kept.
+   * @throws SupervisorError the failure, where no process could be started.
+   */
+  async start(revision: number, program?: Program): Promise<ConnectorHandle> {
     const key = this.#fleet.nextId;
-    this.#dispatch({ type: 'start', revision });
+    this.#dispatch({ type: 'start', revision, program });
     const begun = await this.#until(key, (slot) => {
       if (slot === undefined) throw new SupervisorError('DAEMON_STOPPING', 'The daemon is stopping: no connector is started.');
       return slot.machine.phase.name === 'launching' ? undefined : slot;

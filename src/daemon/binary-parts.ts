@@ -3,7 +3,7 @@ import type { ProcessContext } from './process-context.js';
 
 export interface BinaryFinder {
   readonly find: () => Promise<Binary>;
-  /** For the start of a connector: during an upgrade the one that is being tried. */
+  /** For the start of a connector: the one that it will be served with. */
   readonly findForConnector: () => Promise<Binary>;
   /** The one that was found last; undefined until somebody needed it. */
   readonly last: () => Binary | undefined;
@@ -11,8 +11,6 @@ export interface BinaryFinder {
   readonly served: () => Binary | undefined;
   /** Whether this file is the very one that they were started with. */
   readonly isServed: (binary: Binary) => boolean;
-  /** What connectors are started with from now on; undefined: what is found. */
-  readonly tryBinary: (binary: Binary | undefined) => void;
   /** The one that was tried serves, and has this place now. */
   readonly noteServed: (binary: Binary) => void;
   readonly search: BinarySearch;
@@ -22,7 +20,6 @@ export function createBinaryParts({ options, places, environment, childEnvironme
   const search: BinarySearch = { given: options.cloudflared, own: places.paths.binary, path: environment['PATH'], env: childEnvironment };
   const finder = createBinaryFinder(search);
   let last: Binary | undefined;
-  let tried: Binary | undefined;
   let served: { readonly binary: Binary; readonly mark: string } | undefined;
 
   const find = async (): Promise<Binary> => {
@@ -36,7 +33,6 @@ export function createBinaryParts({ options, places, environment, childEnvironme
     search,
     find,
     findForConnector: async () => {
-      if (tried !== undefined) return tried;
       const binary = await find();
       noteServed(binary);
       return binary;
@@ -44,9 +40,6 @@ export function createBinaryParts({ options, places, environment, childEnvironme
     last: () => last,
     served: () => served?.binary,
     isServed: ({ path }) => served?.binary.path === path && served.mark === markOf(path),
-    tryBinary: (binary) => {
-      tried = binary;
-    },
     noteServed,
   };
 }

@@ -138,7 +138,7 @@ function planned(target: Binary): Found {
   return { candidate: { binary: target, place: nothing }, target, discard: nothing };
 }
 
-function toPorts({ clock }: ProcessContext, { binary, connectors, state, chooseReplaceMode }: UpgraderParts): UpgradePorts {
+function toPorts({ clock }: ProcessContext, { connectors, state, chooseReplaceMode }: UpgraderParts): UpgradePorts {
   return {
     connectors,
     revision: () => (state.tunnel() === undefined ? undefined : state.revisions.current()?.revision),
@@ -147,7 +147,6 @@ function toPorts({ clock }: ProcessContext, { binary, connectors, state, chooseR
       if (current?.revision !== revision) throw new SupervisorError('REVISION_UNKNOWN', `Revision ${revision} is not current any more.`);
       return await readStoredIngress(current);
     },
-    tryBinary: binary.tryBinary,
     chooseReplaceMode,
     clock,
     verifyTimeoutMs: DEFAULT_LIMITS.verifyTimeoutMs,

@@ -10,7 +10,9 @@ export interface Binary {
 }
 
 /** The connectors, as an upgrade sees them. */
-export interface UpgradeConnectors extends Pick<Connectors, 'current' | 'start' | 'verify' | 'promote' | 'awaitSuccessor' | 'retire' | 'stop'> {
+export interface UpgradeConnectors extends Pick<Connectors, 'current' | 'verify' | 'promote' | 'awaitSuccessor' | 'retire' | 'stop'> {
+  /** With this program, which is tried with this connector alone, until it is preferred. */
+  start(revision: number, binary: Binary): Promise<ConnectorHandle>;
   /** From now on this one is kept alive, and no other, whatever else runs on its revision. Idempotent. */
   prefer(handle: ConnectorHandle): void;
 }
@@ -21,8 +23,6 @@ export interface UpgradePorts {
   /** The committed revision; undefined where nothing is published. */
   readonly revision: () => number | undefined;
   readonly expectedIngress: (revision: number) => Promise<readonly IngressRule[]>;
-  /** Connectors are started with this one from now on; undefined: with the one that is in place. */
-  readonly tryBinary: (binary: Binary | undefined) => void;
   /** Asked once. The warning says why it is not what the user chose (memory). */
   readonly chooseReplaceMode: () => { readonly mode: 'overlap' | 'restart'; readonly warning?: Warning };
   readonly clock: Clock;

@@ -20,7 +20,7 @@ export interface Replaced {
  * @throws SupervisorError UPGRADE_REVERTED, ROLLBACK_FAILED, DAEMON_STOPPING
  */
 export async function replaceBinary(candidate: Candidate, ports: UpgradePorts, interrupt: AbortSignal): Promise<Replaced> {
-  const { connectors, tryBinary } = ports;
+  const { connectors } = ports;
   const revision = ports.revision();
   const serving = connectors.current();
   if (revision === undefined) {
@@ -31,16 +31,13 @@ export async function replaceBinary(candidate: Candidate, ports: UpgradePorts, i
   const isRestart = mode === 'restart' && serving.length > 0;
   let started: ConnectorHandle | undefined;
   try {
-    tryBinary(candidate.binary);
     if (isRestart) await Promise.all(serving.map((handle) => connectors.stop(handle)));
-    started = await connectors.start(revision);
+    started = await connectors.start(revision, candidate.binary);
     await verify(started, revision, ports, interrupt);
     await candidate.place();
   } catch (error) {
-    tryBinary(undefined);
     throw await takeBack(toSupervisorError(error), { started, revision, isRestart, version: candidate.binary.version }, ports, interrupt);
   }
-  tryBinary(undefined);
   connectors.prefer(started);
   return { connector: 'replaced', warnings: [...(isRestart ? [warning] : []), ...(await retireAll(serving, ports, interrupt))] };
 }

@@ -44,15 +44,17 @@ class FakeProcess implements ConnectorProcess {
 
 function bench(change: { readonly orphans?: readonly FakeProcess[]; readonly overlap?: boolean; readonly readRules?: Prober['readRules'] } = {}): {
   supervisor: Connectors & ConnectorSupervisor; processes: FakeProcess[]; events: { type: EventType; data: EventData[EventType] }[];
-  refuse: (error: SupervisorError | undefined) => void; turn: (ms: number) => Promise<void>; settle: () => Promise<void>; clock: ReturnType<typeof createTestClock>; facts: Partial<FactFinder>;
+  programs: (string | undefined)[]; refuse: (error: SupervisorError | undefined) => void; turn: (ms: number) => Promise<void>; settle: () => Promise<void>; clock: ReturnType<typeof createTestClock>; facts: Partial<FactFinder>;
 } {
   const clock = createTestClock();
   const processes: FakeProcess[] = [];
+  const programs: (string | undefined)[] = [];
   const events: { type: EventType; data: EventData[EventType] }[] = [];
   let refusal: SupervisorError | undefined;
   const launcher: Launcher = {
-    launch: async (revision) => {
+    launch: async (revision, program) => {
       if (refusal !== undefined) throw refusal;
+      programs.push(program?.path);
       const process = new FakeProcess(100 + processes.length, revision);
       processes.push(process);
       return process;
@@ -80,7 +82,7 @@ function bench(change: { readonly orphans?: readonly FakeProcess[]; readonly ove
     for (let round = 0; round < 20; round += 1) await Promise.resolve();
   };
   return {
-    supervisor, processes, events, clock, settle, facts: given,
+    supervisor, processes, programs, events, clock, settle, facts: given,
     refuse: (error) => {
       refusal = error;
     },
@@ -152,6 +154,25 @@ describe('the supervisor', () => {
     processes[1]?.end({ exitCode: 1 });
     await turn(2_000);
     expect(processes).toHaveLength(3);
+  });
+
+  test('a program that is tried is that of one connector alone, until it is kept', async () => {
+    const { supervisor, processes, programs, settle, turn } = bench();
+    supervisor.promote(1);
+    await settle();
+    for (const process of processes) process.probe = READY;
+    await turn(5_000);
+    const handle = await supervisor.start(1, { path: '/staged/cloudflared', version: '2026.9.0' });
+    // Both end; only the one that tries it is started with it again.
+    for (const process of processes) process.end({ exitCode: 1 });
+    await settle();
+    expect(programs).toEqual([undefined, '/staged/cloudflared', undefined, '/staged/cloudflared']);
+    supervisor.prefer(handle);
+    for (const process of processes) process.probe = READY;
+    await turn(60_000);
+    processes[3]?.end({ exitCode: 1 });
+    await settle();
+    expect(programs.slice(4)).toEqual([undefined]);
   });
 
   test('a start that is refused gives the reason, and leaves nothing', async () => {

@@ -39,7 +39,6 @@ function bench({ connectors = {}, ports = {}, place = async () => undefined }: G
     connectors: { ...all, ...(connectors.current === undefined ? {} : { current: connectors.current }) },
     revision: () => 7,
     expectedIngress: async () => [{ service: 'http_status:404' }],
-    tryBinary: (binary) => done.push(binary === undefined ? 'try none' : 'try new'),
     chooseReplaceMode: () => ({ mode: 'overlap' }),
     clock, verifyTimeoutMs: 60_000, successorTimeoutMs: 15_000, undoTimeoutMs: 30_000,
     ...ports,
@@ -56,7 +55,17 @@ describe('replacing the program of the connectors', () => {
   test('proves the new one before it is put in place, and only then lets go of the old one', async () => {
     const { done, run } = bench();
     expect(await run()).toEqual({ connector: 'replaced', warnings: [] });
-    expect(done).toEqual(['try new', 'start', 'verify 2', 'place', 'try none', 'prefer 2', 'await successor', 'retire 1']);
+    expect(done).toEqual(['start', 'verify 2', 'place', 'prefer 2', 'await successor', 'retire 1']);
+  });
+
+  test('starts that one connector with it, and no other', async () => {
+    const started: unknown[] = [];
+    const { run } = bench({ connectors: { start: async (...given) => {
+      started.push(given);
+      return NEW;
+    } } });
+    await run();
+    expect(started).toEqual([[7, BINARY]]);
   });
 
   test('is only putting it in place where nothing is published', async () => {
@@ -68,13 +77,13 @@ describe('replacing the program of the connectors', () => {
   test('is a first start where no connector runs', async () => {
     const { done, run } = bench({ connectors: { current: () => [] }, ports: restart });
     expect(await run()).toEqual({ connector: 'replaced', warnings: [] });
-    expect(done).toEqual(['try new', 'start', 'verify 2', 'place', 'try none', 'prefer 2']);
+    expect(done).toEqual(['start', 'verify 2', 'place', 'prefer 2']);
   });
 
   test('stops the old one first where two do not fit, and says so', async () => {
     const { done, run } = bench({ ports: restart });
     expect(await run()).toMatchObject({ warnings: [{ code: 'REPLACED_BY_RESTART' }] });
-    expect(done).toEqual(['try new', 'stop 1', 'start', 'verify 2', 'place', 'try none', 'prefer 2', 'await successor', 'retire 1']);
+    expect(done).toEqual(['stop 1', 'start', 'verify 2', 'place', 'prefer 2', 'await successor', 'retire 1']);
     const short = bench({ ports: { chooseReplaceMode: () => ({ mode: 'restart', warning: { code: 'REPLACED_BY_RESTART', message: 'memory is short' } }) } });
     expect(await short.run()).toMatchObject({ warnings: [{ message: 'memory is short' }] });
   });
@@ -106,10 +115,10 @@ describe('replacing the program of the connectors', () => {
 
 describe('what does not serve is taken back', () => {
   test.each([
-    ['it does not start', { connectors: { start: broken } }, ['try new', 'start', 'try none']],
-    ['it does not get ready', { connectors: { verify: broken } }, ['try new', 'start', 'verify 2', 'try none', 'retire 2']],
-    ['it cannot be put in place', { place: broken }, ['try new', 'start', 'verify 2', 'place', 'try none', 'retire 2']],
-    ['it does not get ready, and the old one was stopped', { connectors: { verify: broken }, ports: restart }, ['try new', 'stop 1', 'start', 'verify 2', 'try none', 'retire 2', 'promote']],
+    ['it does not start', { connectors: { start: broken } }, ['start']],
+    ['it does not get ready', { connectors: { verify: broken } }, ['start', 'verify 2', 'retire 2']],
+    ['it cannot be put in place', { place: broken }, ['start', 'verify 2', 'place', 'retire 2']],
+    ['it does not get ready, and the old one was stopped', { connectors: { verify: broken }, ports: restart }, ['stop 1', 'start', 'verify 2', 'retire 2', 'promote']],
   ] satisfies readonly (readonly [string, Given, readonly string[]])[])('%s', async (_name, given, steps) => {
     const { done, run } = bench(given);
     await expect(run()).rejects.toMatchObject({ code: 'UPGRADE_REVERTED', message: expect.stringContaining('2026.9.0') as string, problems: [{ code: 'CONNECTOR_CRASHED', message: 'it ended with 1' }] });
@@ -133,7 +142,7 @@ describe('what does not serve is taken back', () => {
     while (!done.includes('verify 2')) await new Promise((resolve) => setImmediate(resolve));
     interrupt.abort(new SupervisorError('DAEMON_STOPPING', 'The daemon is stopping.'));
     await expect(outcome).rejects.toMatchObject({ code: 'DAEMON_STOPPING' });
-    expect(done.slice(-2)).toEqual(['try none', 'retire 2']);
+    expect(done.at(-1)).toBe('retire 2');
   });
 
   test('and where that fails too, both are said', async () => {
