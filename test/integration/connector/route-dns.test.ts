@@ -45,14 +45,14 @@ describe.each(PROGRAMS)('route dns ($name)', (kind) => {
   });
 
   test('makes the record and gives the name that the server answered', async () => {
-    expect(await route({ tunnelId, hostname: 'app.example.com', overwrite: false }, signal)).toEqual({ hostname: 'app.example.com' });
+    expect(await route({ tunnelId, hostname: 'app.example.com', overwrite: false }, signal)).toEqual({ hostname: 'app.example.com', ledHereBefore: false });
     // Again: it is there already.
-    expect(await route({ tunnelId, hostname: 'app.example.com', overwrite: false }, signal)).toEqual({ hostname: 'app.example.com' });
-    expect(await route({ tunnelId, hostname: '*.example.com', overwrite: false }, signal)).toEqual({ hostname: '*.example.com' });
+    expect(await route({ tunnelId, hostname: 'app.example.com', overwrite: false }, signal)).toEqual({ hostname: 'app.example.com', ledHereBefore: true });
+    expect(await route({ tunnelId, hostname: '*.example.com', overwrite: false }, signal)).toEqual({ hostname: '*.example.com', ledHereBefore: false });
   });
 
   test('a name outside the zone is answered as another name: the caller can see it', async () => {
-    expect(await route({ tunnelId, hostname: 'app.other.org', overwrite: false }, signal)).toEqual({ hostname: 'app.other.org.example.com' });
+    expect(await route({ tunnelId, hostname: 'app.other.org', overwrite: false }, signal)).toEqual({ hostname: 'app.other.org.example.com', ledHereBefore: false });
   });
 
   test('a record of somebody else is a conflict; overwriting is on request', async () => {
@@ -60,7 +60,7 @@ describe.each(PROGRAMS)('route dns ($name)', (kind) => {
     const token = sandbox.world.tokens.issue(zone ?? (() => { throw new Error('no zone'); })()).value;
     await fetch(`${sandbox.apiUrl}/zones/${zone?.id}/dns_records`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ type: 'A', name: 'www.example.com', content: '192.0.2.1' }) });
     await expect(route({ tunnelId, hostname: 'www.example.com', overwrite: false }, signal)).rejects.toMatchObject({ code: 'DNS_CONFLICT' });
-    expect(await route({ tunnelId, hostname: 'www.example.com', overwrite: true }, signal)).toEqual({ hostname: 'www.example.com' });
+    expect(await route({ tunnelId, hostname: 'www.example.com', overwrite: true }, signal)).toEqual({ hostname: 'www.example.com', ledHereBefore: false });
   });
 
   test('an API that fails, and a token that may not, are told apart', async () => {
