@@ -36,26 +36,29 @@ const ANSWER_DEADLINE_MS = 60_000;
 export async function openStage(): Promise<Stage> {
   /** What has to be undone, newest first; also where not all of it could be set up. */
   const closers: (() => Promise<unknown>)[] = [];
+  const closing = new AbortController();
   const close = async (): Promise<void> => {
+    closing.abort(new Error('the stage is closed'));
     const failures: unknown[] = [];
     for (const undo of closers.splice(0).reverse()) await undo().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw new AggregateError(failures, 'not everything could be stopped and removed');
   };
   try {
-    return await setStage(closers, close);
+    return await setStage(closers, close, closing.signal);
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function setStage(closers: (() => Promise<unknown>)[], close: () => Promise<void>): Promise<Stage> {
+async function setStage(closers: (() => Promise<unknown>)[], close: () => Promise<void>, closed: AbortSignal): Promise<Stage> {
   const home = await mkdtemp(join(tmpdir(), 'cloudflared-supervisor-bench-'));
   closers.push(async () => await rm(home, { recursive: true, force: true }));
   const offline = await startOffline(home, ZONE);
   closers.push(async () => await offline.stop());
-  let daemon = await startDaemon(offline);
+  let daemon = new Program(['run'], offline.environment);
   closers.push(async () => await daemon.stop(STOP_TIMEOUT_MS));
+  await untilServing(daemon);
   await connect(offline);
   const origins = [await startOrigin('first'), await startOrigin('second')] as const;
   closers.push(async () => await Promise.all(origins.map(async (origin) => await origin.close())));
@@ -71,7 +74,9 @@ async function setStage(closers: (() => Promise<unknown>)[], close: () => Promis
     pid: () => daemon.pid,
     restartDaemon: async () => {
       await daemon.kill();
-      daemon = await startDaemon(offline);
+      closed.throwIfAborted();
+      daemon = new Program(['run'], offline.environment);
+      await untilServing(daemon);
     },
     floor: async () => await measureFloor({ offline, dir: join(home, 'floor'), tunnel: floorTunnel }),
     createTunnel: async (name) => await offline.createTunnel(name),
@@ -79,10 +84,8 @@ async function setStage(closers: (() => Promise<unknown>)[], close: () => Promis
   };
 }
 
-async function startDaemon(offline: Offline): Promise<Program> {
-  const daemon = new Program(['run'], offline.environment);
+async function untilServing(daemon: Program): Promise<void> {
   await daemon.line((line) => line['event'] === 'daemon.ready');
-  return daemon;
 }
 
 async function connect(offline: Offline): Promise<void> {

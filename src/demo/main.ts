@@ -1,21 +1,21 @@
 #!/usr/bin/env node
-import { parseArgs } from 'node:util';
+import { listenForInterruption } from '../measure/interruption.js';
+import { readArguments } from '../measure/read-arguments.js';
 import { Narrator } from './narrator.js';
 import { tellStory, type DemoResult } from './story.js';
 
 /** `npm run demo [-- --json] [-- --manual]`: the main job on the sandbox, from login to removal. */
-const { values } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    manual: { type: 'boolean', default: false },
-  },
-});
+const values = readArguments({
+  json: { type: 'boolean', default: false },
+  manual: { type: 'boolean', default: false },
+}, 'npm run demo -- [--json] [--manual]');
 
+const interruption = listenForInterruption();
 const narrator = new Narrator(values.json);
-const result = await tellStory({ narrator, manual: values.manual });
+const result = await tellStory({ narrator, manual: values.manual, signal: interruption.signal });
 summarize(result);
 if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-process.exitCode = result.ok ? 0 : 1;
+process.exitCode = interruption.exitCode() ?? (result.ok ? 0 : 1);
 
 function summarize({ ok, cloudflared, requests, lost, applyMs, floorMs, recoveryMs, failure }: DemoResult): void {
   const ms = (value: number | null): string => (value === null ? 'not measured' : `${String(Math.round(value))} ms`);

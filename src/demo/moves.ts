@@ -29,6 +29,8 @@ interface MoveOptions {
   readonly origins: readonly [Origin, Origin];
   readonly home: string;
   readonly narrator: Narrator;
+  /** Ends them early. */
+  readonly signal: AbortSignal;
 }
 
 const PAIRS = 5;
@@ -37,12 +39,12 @@ const SLOW_START_MS = 10_000;
 
 /** Moves the name to and fro under load, with a floor measured between the moves. */
 export async function measureMoves(options: MoveOptions): Promise<MoveFigures> {
-  const { narrator, origins } = options;
+  const { narrator, origins, signal } = options;
   const tunnel = await options.offline.createTunnel('floor');
   const pairs: Pair[] = [];
   while (pairs.length < PAIRS) {
-    const floorMs = await measureFloor({ offline: options.offline, dir: join(options.home, 'floor'), tunnel });
-    await settle(options.client);
+    const floorMs = await measureFloor({ offline: options.offline, dir: join(options.home, 'floor'), tunnel, signal });
+    await settle(options.client, signal);
     const target = origins[pairs.length % 2 === 0 ? 0 : 1];
     const applyMs = await narrator.step(`Move ${options.hostname} to ${target.url} under load`, async () => await moveOnce({ ...options, target }), (ms) =>
       `the new service answered after ${String(Math.round(ms))} ms; the bare binary took ${String(Math.round(floorMs))} ms to be ready`);

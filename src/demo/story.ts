@@ -32,6 +32,8 @@ export interface StoryOptions {
   readonly narrator: Narrator;
   /** A person opens the login page, instead of the demo's visitor. */
   readonly manual: boolean;
+  /** Ends the story where it is; what it has started and made goes all the same. */
+  readonly signal: AbortSignal;
 }
 
 const ZONE = 'example.com';
@@ -42,26 +44,29 @@ const ANSWER_DEADLINE_MS = 60_000;
 const STOP_TIMEOUT_MS = 40_000;
 
 /** Runs the whole story; resolves also where it fails, and always leaves no process and no file. */
-export async function tellStory({ narrator, manual }: StoryOptions): Promise<DemoResult> {
+export async function tellStory(options: StoryOptions): Promise<DemoResult> {
   const home = await mkdtemp(join(tmpdir(), 'cloudflared-supervisor-demo-'));
-  const story = new Story(narrator, manual, home);
+  const story = new Story(options, home);
   let failure: string | null = null;
   try {
     await story.tell();
   } catch (error) {
-    failure = error instanceof Error ? error.message : String(error);
+    failure = describeFailure(options.signal.aborted ? options.signal.reason : error);
   }
   try {
     await story.end();
   } catch (error) {
-    failure ??= error instanceof Error ? error.message : String(error);
+    failure ??= describeFailure(error);
   }
   return story.result(failure);
 }
 
+const describeFailure = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 class Story {
   readonly #narrator: Narrator;
   readonly #manual: boolean;
+  readonly #signal: AbortSignal;
   readonly #home: string;
   readonly #origins: Origin[] = [];
   #offline: Offline | undefined;
@@ -71,14 +76,15 @@ class Story {
   #moves: MoveFigures | undefined;
   #recoveryMs: number | null = null;
 
-  constructor(narrator: Narrator, manual: boolean, home: string) {
+  constructor({ narrator, manual, signal }: StoryOptions, home: string) {
     this.#narrator = narrator;
     this.#manual = manual;
+    this.#signal = signal;
     this.#home = home;
   }
 
   async tell(): Promise<void> {
-    const offline = await this.#narrator.step('Start the sandbox, an offline Cloudflare', async () => (this.#offline = await startOffline(this.#home, ZONE)), ({ cloudflared }) =>
+    const offline = await this.#narrator.step('Start the sandbox, an offline Cloudflare', async () => (this.#offline = await startOffline(this.#home, ZONE, this.#signal)), ({ cloudflared }) =>
       `with cloudflared ${cloudflared.version} (${cloudflared.kind === 'real' ? 'the real one' : 'the stand-in'})`);
     const visitors = (this.#visitors = new Visitors(offline.visitors));
     await this.#narrator.step('Start the daemon', async () => await this.#startDaemon(offline), (pid) => `pid ${String(pid)}, as an ordinary process`);
@@ -88,7 +94,7 @@ class Story {
     this.#origins.push(first, second);
     await this.#narrator.step(`Publish ${HOSTNAME} to ${first.url}`, async () => {
       await this.#command(offline, ['forward', 'add', HOSTNAME, first.url, '--json']);
-      await visitors.until(HOSTNAME, answeredBy(first), ANSWER_DEADLINE_MS);
+      await visitors.until(HOSTNAME, answeredBy(first), ANSWER_DEADLINE_MS, this.#signal);
     }, () => 'a visitor at the edge is answered by it');
 
     const client = createClient({ socketPath: offline.socketPath });
@@ -98,7 +104,7 @@ class Story {
       await this.#command(offline, ['forward', 'remove', HOSTNAME, '--json']);
       const left = await offline.control.records({ name: HOSTNAME });
       if (left.length > 0) throw new Error(`its DNS record is still there: ${JSON.stringify(left)}`);
-      await visitors.until(HOSTNAME, (answer) => answer.kind === 'answered' && answer.status === 530, ANSWER_DEADLINE_MS);
+      await visitors.until(HOSTNAME, (answer) => answer.kind === 'answered' && answer.status === 530, ANSWER_DEADLINE_MS, this.#signal);
     }, () => 'its DNS record is gone, and visitors are told so');
   }
 
@@ -137,14 +143,16 @@ class Story {
   }
 
   async #startDaemon(offline: Offline): Promise<number> {
+    this.#signal.throwIfAborted();
+    // Not to be told to end by the signal: before it, the visitors and the load go, and after it the sandbox.
     this.#daemon = new Program(['run'], offline.environment);
-    await this.#daemon.line((line) => line['event'] === 'daemon.ready');
+    await this.#daemon.line((line) => line['event'] === 'daemon.ready', this.#signal);
     return this.#daemon.pid;
   }
 
   async #connect(offline: Offline): Promise<void> {
     await this.#narrator.step('Connect the domain (setup)', async () => {
-      const setup = new Program(['setup', '--json'], offline.environment);
+      const setup = new Program(['setup', '--json'], offline.environment, this.#signal);
       const issued = await setup.line((line) => line['type'] === 'login.url-issued');
       const { url } = issued['data'] as { url: string };
       this.#narrator.say(`  Login URL: ${url}`);
@@ -159,7 +167,7 @@ class Story {
     const load = new Load(visitors, { hostname: HOSTNAME, perSecond: REQUESTS_PER_SECOND, origins: [first.name, second.name] });
     const live = setInterval(() => this.#narrator.now(`${String(load.sent)} requests sent, ${String(load.lost)} lost`), 200);
     try {
-      this.#moves = await measureMoves({ client, offline, load, hostname: HOSTNAME, origins: [second, first], home: this.#home, narrator: this.#narrator });
+      this.#moves = await measureMoves({ client, offline, load, hostname: HOSTNAME, origins: [second, first], home: this.#home, narrator: this.#narrator, signal: this.#signal });
     } finally {
       this.#load = await load.stop();
       clearInterval(live);
@@ -169,19 +177,19 @@ class Story {
   }
 
   async #recover(client: SupervisorClient, visitors: Visitors): Promise<number> {
-    const { connectors } = await client.status();
+    const { connectors } = await client.status({ signal: this.#signal });
     const serving = connectors.filter((connector) => connector.pid !== null && connector.state === 'ready');
     if (serving.length === 0) throw new Error('no connector is ready');
     const killedAt = Date.now();
     for (const { pid } of serving) if (pid !== null) process.kill(pid, 'SIGKILL');
-    await visitors.until(HOSTNAME, (answer) => answer.kind === 'answered' && answer.status !== 200, 2_000).catch(() => killedAt);
-    const backAt = await visitors.until(HOSTNAME, (answer) => answer.kind === 'answered' && answer.status === 200, ANSWER_DEADLINE_MS);
+    await visitors.until(HOSTNAME, (answer) => answer.kind === 'answered' && answer.status !== 200, 2_000, this.#signal).catch(() => killedAt);
+    const backAt = await visitors.until(HOSTNAME, (answer) => answer.kind === 'answered' && answer.status === 200, ANSWER_DEADLINE_MS, this.#signal);
     this.#recoveryMs = backAt - killedAt;
     return this.#recoveryMs;
   }
 
   async #command(offline: Offline, args: readonly string[]): Promise<void> {
-    await new Program(args, offline.environment).finish();
+    await new Program(args, offline.environment, this.#signal).finish();
   }
 }
 

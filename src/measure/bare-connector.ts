@@ -13,6 +13,8 @@ export interface BareConnectorOptions {
   readonly tunnel: CreatedTunnel;
   /** Of its one catch-all rule. */
   readonly service: string;
+  /** Gives it up while it is not ready. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** cloudflared without us: the binary that the supervisor runs, with arguments of the same kind. */
@@ -27,7 +29,7 @@ const READY_DEADLINE_MS = 60_000;
 const POLL_MS = 2;
 
 /** Starts one and resolves when it is ready. */
-export async function startBareConnector({ offline, dir, tunnel, service }: BareConnectorOptions): Promise<BareConnector> {
+export async function startBareConnector({ offline, dir, tunnel, service, signal }: BareConnectorOptions): Promise<BareConnector> {
   const { configFile, credentialsFile, certFile } = await writeFiles(dir, tunnel, service);
   const port = await freePort();
   const args = [
@@ -35,6 +37,7 @@ export async function startBareConnector({ offline, dir, tunnel, service }: Bare
     '--protocol', 'http2', '--cacert', offline.edgeCa, '--no-prechecks', ...offline.edge.flatMap((address) => ['--edge', address]),
     'run', '--credentials-file', credentialsFile, tunnel.id,
   ];
+  signal?.throwIfAborted();
   const startedAt = performance.now();
   const child = spawn(offline.cloudflaredPath, args, { env: { PATH: process.env['PATH'], HOME: dir }, stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -43,7 +46,7 @@ export async function startBareConnector({ offline, dir, tunnel, service }: Bare
     await ended;
   };
   try {
-    await untilReady(port, () => child.exitCode !== null || child.signalCode !== null);
+    await untilReady(port, () => child.exitCode !== null || child.signalCode !== null, signal);
     return { readyMs: performance.now() - startedAt, end };
   } catch (error) {
     await end('SIGKILL');
@@ -69,11 +72,12 @@ async function writeFiles(dir: string, tunnel: CreatedTunnel, service: string): 
   return files;
 }
 
-async function untilReady(port: number, hasEnded: () => boolean): Promise<void> {
+async function untilReady(port: number, hasEnded: () => boolean, signal: AbortSignal | undefined): Promise<void> {
   const agent = new Agent({ keepAlive: true });
   const deadline = performance.now() + READY_DEADLINE_MS;
   try {
     while (!(await isReady(agent, port))) {
+      signal?.throwIfAborted();
       if (hasEnded()) throw new Error('cloudflared ended before it was ready');
       if (performance.now() > deadline) throw new Error('cloudflared did not get ready');
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));

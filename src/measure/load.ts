@@ -59,20 +59,30 @@ export class Load {
 
   /**
    * The first request to end from now on that passes. What is looked for is so seen with the load itself: asking besides
-   * would be more load.
+   * would be more load. Rejects where there is none until the deadline, or `signal` is aborted.
    */
-  async first(accept: (outcome: Outcome) => boolean, deadlineMs: number): Promise<Outcome> {
+  async first(accept: (outcome: Outcome) => boolean, deadlineMs: number, signal?: AbortSignal): Promise<Outcome> {
+    signal?.throwIfAborted();
     return await new Promise((resolve, reject) => {
-      const watch = (outcome: Outcome): void => {
-        if (!accept(outcome)) return;
+      const stopWatching = (): void => {
         this.#watchers.delete(watch);
         clearTimeout(late);
+        signal?.removeEventListener('abort', interrupt);
+      };
+      const watch = (outcome: Outcome): void => {
+        if (!accept(outcome)) return;
+        stopWatching();
         resolve(outcome);
       };
+      const interrupt = (): void => {
+        stopWatching();
+        reject(signal?.reason);
+      };
       const late = setTimeout(() => {
-        this.#watchers.delete(watch);
+        stopWatching();
         reject(new Error(`no request to ${this.#options.hostname} ended as expected within ${String(deadlineMs)} ms; lost: ${JSON.stringify([...this.#reasons])}`));
       }, deadlineMs);
+      signal?.addEventListener('abort', interrupt);
       this.#watchers.add(watch);
     });
   }

@@ -32,10 +32,22 @@ interface SandboxReady {
 
 const STOP_TIMEOUT_MS = 10_000;
 
-/** Starts `sandbox` with one zone; `home` is a directory of the caller's that goes with it. */
-export async function startOffline(home: string, zone: string): Promise<Offline> {
+/**
+ * Starts `sandbox` with one zone; `home` is a directory of the caller's that goes with it. `signal` gives the start up; what
+ * has started is for the caller to stop.
+ */
+export async function startOffline(home: string, zone: string, signal?: AbortSignal): Promise<Offline> {
   const program = new Program(['sandbox', '--zone', zone, '--json'], process.env);
-  const ready = (await program.line((line) => line['event'] === 'sandbox.ready')) as unknown as SandboxReady;
+  try {
+    const ready = (await program.line((line) => line['event'] === 'sandbox.ready', signal)) as unknown as SandboxReady;
+    return describeOffline(program, ready, await readVersion(ready.cloudflared.path), home, zone);
+  } catch (error) {
+    await program.stop(STOP_TIMEOUT_MS);
+    throw error;
+  }
+}
+
+function describeOffline(program: Program, ready: SandboxReady, version: string, home: string, zone: string): Offline {
   const baseDir = join(home, 'base');
   const environment = {
     ...process.env,
@@ -49,7 +61,7 @@ export async function startOffline(home: string, zone: string): Promise<Offline>
     control,
     visitors: ready.visitors,
     loginPage: ready.loginPage,
-    cloudflared: { kind: ready.cloudflared.kind, version: await readVersion(ready.cloudflared.path) },
+    cloudflared: { kind: ready.cloudflared.kind, version },
     cloudflaredPath: ready.cloudflared.path,
     environment,
     socketPath: join(baseDir, 'control.sock'),

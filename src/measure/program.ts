@@ -7,7 +7,10 @@ const ERROR_TAIL_CHARACTERS = 4_000;
 
 export type JsonLine = Readonly<Record<string, unknown>>;
 
-/** One run of our own command line as a separate process, as a user would start it. Its standard output is JSON lines. */
+/**
+ * One run of our own command line as a separate process, as a user would start it. Its standard output is JSON lines.
+ * It is in a session of its own: what ends it is whoever started it, and not a Ctrl-C that the terminal sends to all.
+ */
 export class Program {
   readonly #child: ChildProcess;
   readonly #name: string;
@@ -16,9 +19,11 @@ export class Program {
   #errors = '';
   #ended: { code: number | null; signal: string | null } | undefined;
 
-  constructor(args: readonly string[], environment: NodeJS.ProcessEnv) {
+  /** Once `signal` is aborted it is told to end, or not started. */
+  constructor(args: readonly string[], environment: NodeJS.ProcessEnv, signal?: AbortSignal) {
+    signal?.throwIfAborted();
     this.#name = args.find((arg) => !arg.startsWith('-')) ?? 'program';
-    this.#child = spawn(process.execPath, [COMMAND_LINE, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(process.execPath, [COMMAND_LINE, ...args], { env: environment, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     const { stdout, stderr } = this.#child;
     if (stdout === null || stderr === null) throw new Error('no pipes to the program');
     createInterface({ input: stdout }).on('line', (line) => {
@@ -29,8 +34,11 @@ export class Program {
       this.#errors = (this.#errors + chunk.toString()).slice(-ERROR_TAIL_CHARACTERS);
     });
     this.#child.on('error', (error) => (this.#errors += error.message));
-    this.#child.on('close', (code, signal) => {
-      this.#ended = { code, signal };
+    const interrupt = (): void => void this.#child.kill('SIGTERM');
+    signal?.addEventListener('abort', interrupt);
+    this.#child.on('close', (code, killedBy) => {
+      signal?.removeEventListener('abort', interrupt);
+      this.#ended = { code, signal: killedBy };
       this.#tell();
     });
   }
@@ -43,17 +51,19 @@ export class Program {
     return this.#lines;
   }
 
-  /** The first line, past or to come, that passes; rejects when the program ends before. */
-  async line(accept: (line: JsonLine) => boolean): Promise<JsonLine> {
+  /** The first line, past or to come, that passes; rejects when the program ends before, or `signal` is aborted. */
+  async line(accept: (line: JsonLine) => boolean, signal?: AbortSignal): Promise<JsonLine> {
     return await new Promise((resolve, reject) => {
       const look = (): void => {
         const found = this.#lines.find(accept);
-        if (found === undefined && this.#ended === undefined) return;
+        if (found === undefined && this.#ended === undefined && signal?.aborted !== true) return;
         this.#listeners.delete(look);
-        if (found === undefined) reject(this.#failure());
-        else resolve(found);
+        signal?.removeEventListener('abort', look);
+        if (found !== undefined) resolve(found);
+        else reject(signal?.aborted === true ? signal.reason : this.#failure());
       };
       this.#listeners.add(look);
+      signal?.addEventListener('abort', look);
       look();
     });
   }
