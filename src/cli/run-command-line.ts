@@ -76,7 +76,8 @@ function commandAt(program: Command, name: string): Command {
     let child = parent.commands.find((command) => command.name() === word);
     if (child === undefined) {
       child = new Command(word).description(COMMAND_GROUPS[word] ?? '');
-      quiet(child);
+      // An option after a subcommand is the subcommand's, though both have it.
+      quiet(child.enablePositionalOptions());
       parent.addCommand(child);
     }
     parent = child;

@@ -37,15 +37,17 @@ import type { DaemonExtras } from './ports.js';
 import type { ProcessContext } from './process-context.js';
 import { recoverAtStart } from './recover.js';
 import { projectStatus } from './status.js';
-import { createStopRequest, stopParts } from './stop.js';
+import { createStopRequest, stopParts, type StopRequest } from './stop.js';
 import { watchDrift } from './watch-drift.js';
 
 /**
  * The daemon: becomes the service user, takes the lock, opens what is on disk, serves the socket, takes over what runs
- * and finishes what was begun, and then does what it is asked until it is told to stop. Resolves with the exit code.
+ * and finishes what was begun, and then does what it is asked until it is told to stop, which it may be before it serves
+ * (`interrupted`: before it was called). Resolves with the exit code.
  * @throws SupervisorError where it cannot begin; nothing that ran is touched then.
  */
-export async function runDaemon(options: RunOptions, extras: DaemonExtras = {}): Promise<number> {
+export async function runDaemon(options: RunOptions, extras: DaemonExtras = {}, interrupted?: AbortSignal): Promise<number> {
+  const stop = createStopRequest(interrupted);
   process.umask(0o077);
   const identity = chooseIdentity(options);
   becomeUser(identity);
@@ -57,7 +59,9 @@ export async function runDaemon(options: RunOptions, extras: DaemonExtras = {}):
   try {
     const cleared = await clearObstacles(places.paths, systemClock);
     await recordPlaces(places);
-    return await serve(await createContext(options, identity, places), extras, startedAt, cleared);
+    const context = await createContext(options, identity, places);
+    if (stop.isAsked()) return (await stop.asked).exitCode;
+    return await serve(context, extras, stop, startedAt, cleared);
   } finally {
     lock.release();
   }
@@ -91,9 +95,8 @@ async function createContext(options: RunOptions, identity: Identity, places: Pl
   };
 }
 
-async function serve(context: ProcessContext, extras: DaemonExtras, startedAt: string, cleared: readonly EventData['document.restored'][]): Promise<number> {
+async function serve(context: ProcessContext, extras: DaemonExtras, stop: StopRequest, startedAt: string, cleared: readonly EventData['document.restored'][]): Promise<number> {
   const { places, logger, clock, version, identity } = context;
-  const stop = createStopRequest();
   dieLoudly(logger);
   boundOwnLog(places.paths.daemonLog, logger);
   const store = openEventStore({ path: places.paths.eventsLog });

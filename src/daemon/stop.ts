@@ -13,6 +13,7 @@ export interface Stop {
 /** Who may ask for the end of the daemon: signals, the API, a fault at the start. */
 export interface StopRequest {
   readonly asked: Promise<Stop>;
+  readonly isAsked: () => boolean;
   /** Aborted when somebody asks again: what is waited for is not waited for any more. */
   readonly hurry: AbortSignal;
   readonly ask: (handover: boolean) => void;
@@ -21,7 +22,8 @@ export interface StopRequest {
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-export function createStopRequest(): StopRequest {
+/** From now on signals ask. `interrupted`: one that came before; it may be told to more than one of us, and counts once. */
+export function createStopRequest(interrupted?: AbortSignal): StopRequest {
   const hurry = new AbortController();
   let resolveAsked: (stop: Stop) => void = () => undefined;
   let isAsked = false;
@@ -33,10 +35,13 @@ export function createStopRequest(): StopRequest {
     isAsked = true;
     resolveAsked(stop);
   };
+  const bySignal: Stop = { handover: false, failure: undefined, exitCode: 0 };
   // A terminal that closes says SIGHUP: the end, as the others.
-  for (const signal of STOP_SIGNALS) process.on(signal, () => take({ handover: false, failure: undefined, exitCode: 0 }));
+  for (const signal of STOP_SIGNALS) process.on(signal, () => take(bySignal));
+  if (interrupted?.aborted === true) take(bySignal);
   return {
     asked,
+    isAsked: () => isAsked,
     hurry: hurry.signal,
     ask: (handover) => take({ handover, failure: undefined, exitCode: handover ? HANDED_OVER : 0 }),
     // What cannot be recovered is left as it is, connectors too.

@@ -5,5 +5,5 @@ export const run: RunCommand = async (context) => {
   // Before all that the daemon consists of: reading it alone makes the heap grow.
   await import('../../daemon/small-heap.js');
   const [{ readRunOptions }, { runDaemon }] = await Promise.all([import('../../daemon/options.js'), import('../../daemon/main.js')]);
-  return await runDaemon(readRunOptions(readRunFlags(context.options), context.environment));
+  return await runDaemon(readRunOptions(readRunFlags(context.options), context.environment), {}, context.signal);
 };
