@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../core/clock.js';
@@ -11,7 +11,7 @@ import { IN_BACKGROUND } from './running-daemon.js';
 /** From spawn to socket; a daemon that has much to recover serves its socket first. */
 export const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
-const LOG_TAIL_BYTES = 2_000;
+const LOG_TAIL_CHARACTERS = 2_000;
 
 export interface DaemonReady {
   readonly pid: number;
@@ -35,7 +35,7 @@ export default async function startAsUser(input: unknown): Promise<DaemonReady> 
 export async function startDetached(start: BackgroundStart, signal?: AbortSignal): Promise<DaemonReady> {
   const { logFile } = start;
   const log = openLog(logFile);
-  const begin = readFileSync(logFile).length;
+  const begin = statSync(logFile).size;
   const program = fileURLToPath(new URL('./main.js', import.meta.url));
   const child = spawn(process.execPath, [program, 'run', ...start.arguments], { detached: true, stdio: ['ignore', log, log], cwd: '/', env: { ...start.environment, [IN_BACKGROUND]: '1' } });
   closeSync(log);
@@ -46,7 +46,7 @@ export async function startDetached(start: BackgroundStart, signal?: AbortSignal
   });
   const deadline = systemClock.monotonic() + START_TIMEOUT_MS;
   for (;;) {
-    const ready = findReady(readFileSync(logFile).subarray(begin).toString());
+    const ready = findReady(readSince(logFile, begin), child.pid);
     if (ready !== undefined) return ready;
     const end = await Promise.race([ended, systemClock.sleep(POLL_MS, signal).then(() => undefined)]);
     if (end !== undefined) throw failedStart(logFile, begin, end);
@@ -63,15 +63,27 @@ function openLog(logFile: string): number {
   }
 }
 
+/** What earlier daemons wrote may be megabytes. */
+function readSince(logFile: string, begin: number): string {
+  const log = openSync(logFile, 'r');
+  try {
+    const text = Buffer.alloc(Math.max(0, fstatSync(log).size - begin));
+    return text.toString('utf8', 0, readSync(log, text, 0, text.length, begin));
+  } finally {
+    closeSync(log);
+  }
+}
+
 const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
 
-function findReady(log: string): DaemonReady | undefined {
-  const line = log.split('\n').find((text) => text.startsWith('{"event":"daemon.ready"') && text.endsWith('}'));
-  return line === undefined ? undefined : (JSON.parse(line) as DaemonReady);
+/** Of this very daemon: another that is started at the same time writes into the same log. */
+function findReady(log: string, pid: number | undefined): DaemonReady | undefined {
+  const lines = log.split('\n').filter((text) => text.startsWith('{"event":"daemon.ready"') && text.endsWith('}'));
+  return lines.map((line) => JSON.parse(line) as DaemonReady).find((ready) => ready.pid === pid);
 }
 
 function failedStart(logFile: string, begin: number, reason: string): SupervisorError {
-  const said = readFileSync(logFile).subarray(begin).subarray(-LOG_TAIL_BYTES).toString().trim();
+  const said = readSince(logFile, begin).slice(-LOG_TAIL_CHARACTERS).trim();
   // Its last words are an error as the command line prints it: that is the failure, and not that there was one.
   const [, message, code, hint] = /^error (.+) \(([A-Z_]+)\)\n(?: {2}- .*\n)* {2}(.+)$/m.exec(said) ?? [];
   if (message !== undefined && code !== undefined && hint !== undefined && isErrorCode(code)) return new SupervisorError(code, `The daemon did not start: ${message}`, { hint });

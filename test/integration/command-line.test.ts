@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -130,6 +130,43 @@ describe('with a daemon', () => {
     expect(JSON.parse(stdout)).toMatchObject({ started: true, pid: pids[1] });
     expect(await say(place, ['down'])).toMatchObject({ code: 0 });
     expect(await kept).toBe(0);
+  });
+
+  test('of several `up` at once one starts the daemon, and all are served', async () => {
+    const directory = tempDirectory();
+    const place = { directory, baseDir: join(directory, 'base') };
+    try {
+      const ups = await Promise.all(Array.from({ length: 4 }, () => say(place, ['up', '--json'])));
+      expect(ups.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+      const answers = ups.map(({ stdout }) => JSON.parse(stdout) as { readonly started: boolean; readonly pid: number });
+      expect(answers.filter(({ started }) => started)).toHaveLength(1);
+      expect(new Set(answers.map(({ pid }) => pid)).size).toBe(1);
+    } finally {
+      expect(await say(place, ['down'])).toMatchObject({ code: 0 });
+    }
+  });
+
+  test('a daemon that is told to stop while it starts stops', async () => {
+    const directory = tempDirectory();
+    for (const [index, sign] of ['base', 'base/lock', 'base/log', 'base/paths.json', 'base/control.sock'].entries()) {
+      const place = join(directory, String(index));
+      const daemon = spawn(process.execPath, [CLI, 'run'], { stdio: 'ignore', env: { PATH: process.env['PATH'], CLOUDFLARED_SUPERVISOR_BASE_DIR: join(place, 'base'), CLOUDFLARED_SUPERVISOR_STATE_DIR: join(place, 'state') } });
+      const ended = once(daemon, 'exit');
+      await expect.poll(() => existsSync(join(place, sign)), { interval: 1 }).toBe(true);
+      daemon.kill('SIGTERM');
+      expect(await ended, sign).toEqual([0, null]);
+    }
+  });
+
+  test('options after a subcommand are its own, whatever its group takes too', async () => {
+    const rig = await createRig();
+    await rig.start();
+    const elsewhere = ['--base-dir', join(rig.directory, 'elsewhere')];
+    for (const words of [['setup', 'cancel'], ['forward', 'list'], ['service', 'status']]) {
+      const { code, stderr } = await say(rig, [...words, '--no-such-option']);
+      expect([code, stderr], words.join(' ')).toEqual([2, expect.stringContaining(`\`cloudflared-supervisor ${words.join(' ')} --help\``)]);
+    }
+    for (const words of [['setup', 'cancel'], ['forward', 'list'], ['forward', 'remove', 'app.example.com']]) expect(await say(rig, [...words, ...elsewhere]), words.join(' ')).toMatchObject({ code: 3 });
   });
 
   test('a program that joins a setup is told the login URL too', async () => {

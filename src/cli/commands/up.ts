@@ -5,6 +5,7 @@ import type { DaemonPort, Serving } from '../../service/ports.js';
 import { findUnit, type InstalledUnit } from '../../service/units.js';
 import type { CommandContext, RunCommand } from '../command.js';
 import { readRunFlags } from '../run-flags.js';
+import { START_TIMEOUT_MS } from '../background-daemon.js';
 import { differingOptions, isKept, readRunningDaemon } from '../running-daemon.js';
 import { createDaemonPort, readOwner } from './service-target.js';
 
@@ -21,8 +22,7 @@ export const run: RunCommand = async (context) => {
     const differing = differingOptions(readRunningDaemon(serving.pid), given) ?? [];
     if (differing.length > 0)
       output.warn([{ code: 'OPTIONS_OF_DAEMON', message: `The daemon goes on with the options that it was started with, and those given now are others (${differing.join(', ')}); \`up --restart\` gives it these.` }]);
-    output.value({ started: false, ...serving });
-    output.line(`A daemon serves already (pid ${String(serving.pid)}).`);
+    tellServing(context, serving);
     return 0;
   }
   const unit = findUnit(await readOwner(context));
@@ -44,10 +44,31 @@ async function startWithoutUnit(context: CommandContext, daemon: DaemonPort, ser
     }
   }
   context.output.progress('Starting …');
-  const ready = await daemon.startInBackground();
+  const ready = await startOrFindStarted(daemon);
+  if (ready.isOthers) {
+    tellServing(context, ready.serving);
+    return;
+  }
   const { paths } = await context.places();
-  context.output.value({ started: true, ...ready });
-  context.output.line(`The daemon serves (pid ${String(ready.pid)}); its log is ${paths.daemonLog}.`);
+  context.output.value({ started: true, ...ready.serving });
+  context.output.line(`The daemon serves (pid ${String(ready.serving.pid)}); its log is ${paths.daemonLog}.`);
+}
+
+/** Of several that start one at once, one does: its daemon is what the others wanted too. */
+async function startOrFindStarted(daemon: DaemonPort): Promise<{ readonly serving: Serving; readonly isOthers: boolean }> {
+  try {
+    return { serving: await daemon.startInBackground(), isOthers: false };
+  } catch (error) {
+    if (toSupervisorError(error).code !== 'LOCK_HELD') throw error;
+    const serving = await daemon.awaitServing(START_TIMEOUT_MS);
+    if (serving === undefined) throw error;
+    return { serving, isOthers: true };
+  }
+}
+
+function tellServing({ output }: CommandContext, serving: Serving): void {
+  output.value({ started: false, ...serving });
+  output.line(`A daemon serves already (pid ${String(serving.pid)}).`);
 }
 
 async function startThroughUnit(context: CommandContext, daemon: DaemonPort, { driver }: InstalledUnit): Promise<void> {
