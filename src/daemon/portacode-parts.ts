@@ -6,6 +6,7 @@ import { viewRules } from '../forwarding/views.js';
 import { openAnswersLog } from '../portacode/answers-log.js';
 import { createExpose, type Expose } from '../portacode/expose.js';
 import { createFollow } from '../portacode/follow.js';
+import type { JsonObject } from '../portacode/json.js';
 import { createPct } from '../portacode/pct.js';
 import { parseExposedPorts } from '../portacode/parse-ports.js';
 import type { ChangeWish, Devices, Forwarding, PortacodePorts, TunnelSetup } from '../portacode/ports.js';
@@ -44,10 +45,13 @@ export function createPortacodePart(given: PortacodeGiven): PortacodePart {
   const { context, parts, state, log, stopping } = given;
   const { clock, logger, places, environment } = context;
   const taken = takenIn(given);
-  const tunnelFile = async () => {
+  const tunnelFile = async (): Promise<JsonObject> => {
     await taken;
     await parts.stateFiles.refreshTunnel().catch((error: unknown) => logger.warn({ error }, 'the state file of the tunnel could not be written'));
-    return parts.stateFiles.readTunnel();
+    return parts.stateFiles.readTunnel().catch((error: unknown) => {
+      logger.warn({ error }, 'the state file of the tunnel could not be read');
+      return {};
+    });
   };
   const ports: PortacodePorts = {
     tunnel: state.tunnel,

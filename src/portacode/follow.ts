@@ -25,6 +25,7 @@ export interface FollowParts {
   readonly tunnel: () => TunnelIdentity | undefined;
   /** When a revision was made, ISO 8601; undefined for one that is not the current one any more. */
   readonly madeAt: (revision: number) => string | undefined;
+  /** As in PortacodePorts: it never rejects. */
   readonly tunnelFile: () => Promise<JsonObject>;
   readonly clock: Clock;
   /** The daemon stops: every stream ends. */
@@ -87,10 +88,14 @@ export function createFollow(parts: FollowParts): Follow {
       send({ ...describeConnectors(watch.now(), connectorsAt), seq });
     };
 
-    // From here on everything that happens waits behind what happened before.
+    // From here on everything that happens waits behind what happened before. What fails is this stream alone: it is waited
+    // for below, and listened to from the beginning, since a rejection of nobody's would end the daemon.
     let turn = begin();
+    const listen = (): void => void turn.catch(() => undefined);
+    listen();
     const unsubscribe = log.subscribe((event) => {
       turn = turn.then(() => say(event));
+      listen();
     });
     try {
       while (!until.aborted) {

@@ -67,6 +67,9 @@ export interface PortacodePorts {
   readonly forwarding: Forwarding;
   readonly setup: TunnelSetup;
   readonly devices: Devices;
-  /** The tunnel's state file as it is now, with all that was reported so far; `{}` where there is none. */
+  /**
+   * The tunnel's state file as it is now, with all that was reported so far; `{}` where there is none, or none that can be
+   * read. Never rejects: what it is a part of happened all the same.
+   */
   readonly tunnelFile: () => Promise<JsonObject>;
 }
