@@ -60,13 +60,16 @@ async function asRoot(argv: Argv, timeoutMs: number): Promise<undefined> {
 }
 
 /**
- * Made empty, given its mode, and then written by a program from its standard input: no shell, no moment in which others
- * can read it, and no file of ours on the way that somebody could exchange. By programs that busybox has too.
+ * Made empty beside its place, given its mode, written by a program from its standard input, and then put there: no
+ * shell, no moment in which others can read it or half of it is in place, and no file on the way in a directory that is
+ * not root's. By programs that busybox has too.
  */
 async function writeAsRoot(path: string, mode: number, content: string): Promise<undefined> {
-  await asRoot([requireProgram('touch'), path], FILE_WORK_TIMEOUT_MS);
-  await asRoot([requireProgram('chmod'), mode.toString(8).padStart(4, '0'), path], FILE_WORK_TIMEOUT_MS);
-  await runPrivileged([requireProgram('tee'), path], { timeoutMs: FILE_WORK_TIMEOUT_MS, input: content });
+  const beside = `${path}.new`;
+  await asRoot([requireProgram('touch'), beside], FILE_WORK_TIMEOUT_MS);
+  await asRoot([requireProgram('chmod'), mode.toString(8).padStart(4, '0'), beside], FILE_WORK_TIMEOUT_MS);
+  await runPrivileged([requireProgram('tee'), beside], { timeoutMs: FILE_WORK_TIMEOUT_MS, input: content });
+  await asRoot([requireProgram('mv'), '-f', beside, path], FILE_WORK_TIMEOUT_MS);
 }
 
 /** A program of the user's own session: their systemd is found through these. */
