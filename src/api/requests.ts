@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isObject } from '../core/json.js';
 import type { CallName } from './calls.js';
 
 /**
@@ -12,15 +13,13 @@ const count = (minimum: number, maximum: number) =>
   z.union([z.number(), z.string().regex(/^\d{1,15}$/, 'must be a whole number').transform(Number)])
     .pipe(z.number().int().min(minimum).max(maximum));
 
-const isPlainObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** Shapes only; what makes a name or a destination right is decided in forwarding/validate. */
 const ruleFields = {
   hostname: z.string(),
   path: z.string().exactOptional(),
   destination: z.string(),
   // Not a record: that would drop a key `__proto__` without a word.
-  originRequest: z.custom<Record<string, unknown>>(isPlainObject, 'Invalid input: expected object').exactOptional(),
+  originRequest: z.custom<Record<string, unknown>>(isObject, 'Invalid input: expected object').exactOptional(),
 };
 
 const changeFields = {

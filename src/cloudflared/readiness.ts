@@ -3,6 +3,7 @@ import { SupervisorError } from '../core/errors.js';
 import type { Counters, Probe, Prober } from '../connector/ports.js';
 import type { IngressRule } from '../forwarding/ports.js';
 import { parseCounters } from './metrics-text.js';
+import { isObject } from '../core/json.js';
 
 /** A connector's own word, from its metrics port. node:http and not undici: asked every few seconds for ever. */
 
@@ -94,8 +95,6 @@ function parseRules({ status, body }: Answer): readonly IngressRule[] {
     };
   });
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const field = (value: unknown, name: string): unknown => (isObject(value) ? value[name] : undefined);
 

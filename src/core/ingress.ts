@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { durationSeconds } from './duration.js';
+import { isObject } from './json.js';
 
 /** One rule of cloudflared's configuration, as rendered and as its `/config` shows it. */
 export interface IngressRule {
@@ -90,4 +91,3 @@ function sameAccess(wanted: unknown, shown: unknown): boolean {
 }
 
 const countOf = (list: unknown): number => (Array.isArray(list) ? list.length : 0);
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);

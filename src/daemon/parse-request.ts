@@ -2,10 +2,11 @@ import type { z } from 'zod';
 import { REQUESTS, type ParsedRequest } from '../api/requests.js';
 import { CALLS, type CallName } from '../api/calls.js';
 import { SupervisorError, type Problem } from '../core/errors.js';
+import { isObject } from '../core/json.js';
 
 /** Puts what path and query gave beside the body, and parses the whole. @throws SupervisorError REQUEST_INVALID */
 export function parseRequest<C extends CallName>(name: C, fields: Readonly<Record<string, string>>, body: unknown): ParsedRequest<C> {
-  if (body !== undefined && !isPlainObject(body)) throw invalid([{ code: 'FIELD_INVALID', message: 'the body must be a JSON object' }]);
+  if (body !== undefined && !isObject(body)) throw invalid([{ code: 'FIELD_INVALID', message: 'the body must be a JSON object' }]);
   const { method } = CALLS[name];
   const twice = Object.keys(fields).filter((field) => body !== undefined && Object.hasOwn(body, field));
   if (twice.length > 0) throw invalid(twice.map((field) => ({ field, code: 'FIELD_REPEATED', message: `${field} stands in the address and in the body` })));
@@ -19,8 +20,6 @@ export function parseRequest<C extends CallName>(name: C, fields: Readonly<Recor
 
 /** A request of ten thousand wrong rules is answered with enough of them. */
 const REPORTED_PROBLEMS = 100;
-
-const isPlainObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function invalid(problems: readonly Problem[]): SupervisorError {
   const words = problems.slice(0, 3).map((problem) => problem.message);

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { SupervisorError, type Problem } from '../core/errors.js';
 import type { Revision } from '../core/revision.js';
 import type { ForwardingRule } from '../core/rule.js';
+import { isObject } from '../core/json.js';
 import { pathOfPattern, pathPattern } from '../forwarding/path.js';
 import type { IngressRule } from '../forwarding/ports.js';
 import { readStoredIngress } from '../forwarding/stored-ingress.js';
@@ -24,7 +25,7 @@ export async function readConfigCopy(content: string, current: Revision): Promis
   } catch (error) {
     throw invalid([{ code: 'FILE_INVALID', message: `it is not YAML: ${error instanceof Error ? error.message.split('\n')[0] ?? '' : String(error)}` }]);
   }
-  if (!isRecord(document)) throw invalid([{ code: 'FILE_INVALID', message: 'it is not a configuration of cloudflared' }]);
+  if (!isObject(document)) throw invalid([{ code: 'FILE_INVALID', message: 'it is not a configuration of cloudflared' }]);
   const problems: Problem[] = Object.keys(document)
     .filter((key) => !TOP_LEVEL.includes(key))
     .map((key) => ({ field: key, code: 'FIELD_UNKNOWN', message: `"${key}" is nothing that is managed here` }));
@@ -68,7 +69,7 @@ async function indexStored(current: Revision): Promise<ReadonlyMap<string, Known
 
 /** The rule, or what is wrong with it. */
 function readRule(entry: unknown, known: ReadonlyMap<string, Known>): ForwardingRule | string {
-  if (!isRecord(entry)) return 'it is not an ingress rule';
+  if (!isObject(entry)) return 'it is not an ingress rule';
   const unknownKey = Object.keys(entry).find((key) => !RULE_KEYS.includes(key));
   if (unknownKey !== undefined) return `it has "${unknownKey}", which is nothing that is managed here`;
   const { hostname, path, service, originRequest } = entry;
@@ -81,7 +82,7 @@ function readRule(entry: unknown, known: ReadonlyMap<string, Known>): Forwarding
     hostname,
     ...(prefix === undefined ? {} : { path: prefix }),
     destination: before?.ingress.service === service ? before.rule.destination : service,
-    ...(isRecord(originRequest) ? { originRequest } : {}),
+    ...(isObject(originRequest) ? { originRequest } : {}),
   };
 }
 
@@ -91,8 +92,6 @@ function inStoredOrder(rules: readonly ForwardingRule[], current: Revision): rea
   const placeOf = (rule: ForwardingRule): number => place.get(ruleKey(rule)) ?? current.rules.length;
   return rules.toSorted((a, b) => placeOf(a) - placeOf(b));
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function invalid(problems: readonly Problem[]): SupervisorError {
   return new SupervisorError('FORWARDING_INVALID', `config.yml was changed, and cannot be used: ${problems.map(({ rule, message }) => (rule === undefined ? message : `rule ${rule}: ${message}`)).join('; ')}`, { problems });

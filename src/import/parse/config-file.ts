@@ -1,3 +1,4 @@
+import { isObject } from '../../core/json.js';
 /** cloudflared's configuration, as far as it says what is published. */
 export interface ConfigFile {
   readonly tunnel: string | undefined;
@@ -31,19 +32,19 @@ export async function parseConfigFile(text: string): Promise<ConfigFile | { read
     return { problem: `it is not YAML: ${error instanceof Error ? (error.message.split('\n')[0] ?? '').replace(/:$/, '') : String(error)}` };
   }
   if (document === null) return { tunnel: undefined, ingress: undefined, originRequest: {}, settings: new Map() };
-  if (!isRecord(document)) return { problem: 'it is not a configuration of cloudflared' };
+  if (!isObject(document)) return { problem: 'it is not a configuration of cloudflared' };
   const { tunnel, ingress, originRequest } = document;
-  if (ingress !== undefined && ingress !== null && !(Array.isArray(ingress) && ingress.every(isRecord))) return { problem: 'its ingress is no list of rules' };
+  if (ingress !== undefined && ingress !== null && !(Array.isArray(ingress) && ingress.every(isObject))) return { problem: 'its ingress is no list of rules' };
   return {
     tunnel: toText(tunnel) === '' ? undefined : toText(tunnel),
     ingress: Array.isArray(ingress) ? ingress.map(toEntry) : undefined,
-    originRequest: isRecord(originRequest) ? originRequest : {},
+    originRequest: isObject(originRequest) ? originRequest : {},
     settings: new Map(Object.entries(document).filter(([key]) => !CONTENT_KEYS.has(key)).map(([key, value]) => [key, toText(value)])),
   };
 }
 
 function toEntry({ hostname, path, service, originRequest }: Readonly<Record<string, unknown>>): IngressEntry {
-  return { hostname: toText(hostname), path: toText(path), service: toText(service), originRequest: isRecord(originRequest) ? originRequest : {} };
+  return { hostname: toText(hostname), path: toText(path), service: toText(service), originRequest: isObject(originRequest) ? originRequest : {} };
 }
 
 /** A scalar as it was written, near enough; everything else as JSON, for people. */
@@ -51,5 +52,3 @@ function toText(value: unknown): string {
   if (value === undefined || value === null) return '';
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
