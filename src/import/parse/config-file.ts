@@ -1,4 +1,5 @@
 import { isObject } from '../../core/json.js';
+
 /** cloudflared's configuration, as far as it says what is published. */
 export interface ConfigFile {
   readonly tunnel: string | undefined;
