@@ -16,11 +16,11 @@ interface Address {
   readonly port: number;
 }
 
-/** `up` as soon as one address accepts a TCP connection. */
-export async function checkNetwork(edge: readonly string[]): Promise<NetworkState> {
-  const addresses = edge.length > 0 ? [...new Set(edge)].map(parseAddress) : await resolveEdge();
+/** `up` as soon as one address accepts a TCP connection. Given up by `signal` it says `down`. */
+export async function checkNetwork(edge: readonly string[], signal?: AbortSignal): Promise<NetworkState> {
+  const addresses = edge.length > 0 ? [...new Set(edge)].map(parseAddress) : await resolveEdge(signal);
   try {
-    await Promise.any(addresses.map(tryConnect));
+    await Promise.any(addresses.map(async (address) => await tryConnect(address, signal)));
     return 'up';
   } catch {
     return 'down'; // All refused or were silent; or there is no address to try.
@@ -33,8 +33,8 @@ function parseAddress(text: string): Address {
 }
 
 /** Not through the C library: that blocks a thread for as long as a dead resolver takes. */
-async function resolveEdge(): Promise<readonly Address[]> {
-  const resolver = new Resolver({ timeout: RESOLVE_TIMEOUT_MS, tries: 1 });
+async function resolveEdge(signal: AbortSignal | undefined): Promise<readonly Address[]> {
+  const resolver = createResolver(signal);
   const queries = EDGE_HOSTS.flatMap((host) => [resolver.resolve4(host), resolver.resolve6(host)]);
   const answers = await Promise.allSettled(queries);
   // Two of each answer: enough to know, and no scan of Cloudflare's network.
@@ -42,9 +42,15 @@ async function resolveEdge(): Promise<readonly Address[]> {
   return hosts.map((host) => ({ host, port: EDGE_PORT }));
 }
 
-async function tryConnect({ host, port }: Address): Promise<void> {
+function createResolver(signal: AbortSignal | undefined): Resolver {
+  const resolver = new Resolver({ timeout: RESOLVE_TIMEOUT_MS, tries: 1 });
+  signal?.addEventListener('abort', () => resolver.cancel(), { once: true });
+  return resolver;
+}
+
+async function tryConnect({ host, port }: Address, signal: AbortSignal | undefined): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const socket = connect({ host, port, ...(isIP(host) === 0 ? { autoSelectFamily: true } : {}) });
+    const socket = connect({ host, port, ...(isIP(host) === 0 ? { autoSelectFamily: true } : {}), ...(signal === undefined ? {} : { signal }) });
     const timer = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_TIMEOUT_MS);
     socket.once('connect', () => {
       resolve();
@@ -61,8 +67,8 @@ export const isEdgeNamed = (edge: readonly string[]): boolean => edge.length ===
 /** What never left this machine. What a resolver has nothing to give to is answered all the same. */
 const REFUSED = new Set(['ECONNREFUSED', 'EADDRGETNETWORKPARAMS', 'ENONAME', 'ECANCELLED']);
 
-export async function askResolver(servers?: readonly string[]): Promise<ResolverState> {
-  const resolver = new Resolver({ timeout: RESOLVE_TIMEOUT_MS, tries: 1 });
+export async function askResolver(servers?: readonly string[], signal?: AbortSignal): Promise<ResolverState> {
+  const resolver = createResolver(signal);
   if (servers !== undefined) resolver.setServers(servers);
   try {
     await resolver.resolve4(EDGE_HOSTS[0]);

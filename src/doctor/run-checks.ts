@@ -39,9 +39,14 @@ const CHECKS: Readonly<Record<string, (scope: DoctorScope) => Finding | Promise<
   attention: checkAttention,
 };
 
-/** All of them, side by side: several wait for a network. One that throws is a finding too. */
+/**
+ * All of them, side by side: several wait for a network. One that throws is a finding too.
+ * @throws the reason of the scope's signal, at once
+ */
 export async function runChecks(scope: DoctorScope): Promise<readonly Check[]> {
-  const findings = await Promise.all(Object.entries(CHECKS).map(async ([name, check]) => {
+  const { signal } = scope;
+  signal?.throwIfAborted();
+  const looking = Promise.all(Object.entries(CHECKS).map(async ([name, check]) => {
     try {
       const found = check(scope);
       return isPromise(found) ? await found : found;
@@ -49,5 +54,6 @@ export async function runChecks(scope: DoctorScope): Promise<readonly Check[]> {
       return failWith(name, error);
     }
   }));
-  return findings.flat();
+  const interrupted = new Promise<never>((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }));
+  return (await Promise.race([looking, interrupted])).flat();
 }

@@ -18,4 +18,6 @@ export interface DoctorScope {
   /** Undefined where no daemon answers. */
   readonly status: AnswerOf<'status'> | undefined;
   readonly lockHolder: LockHolder | undefined;
+  /** Whoever asked does not wait any more. */
+  readonly signal?: AbortSignal;
 }

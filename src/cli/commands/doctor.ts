@@ -18,7 +18,7 @@ export const run: RunCommand = async (context) => {
   const { cloudflared, apiUrl, edge } = readRunOptions(readRunFlags(options), environment);
   output.progress('Looking …');
   const checks = await runChecks({
-    identity, places, environment, apiUrl, edge,
+    identity, places, environment, apiUrl, edge, signal,
     search: { given: cloudflared, own: places.paths.binary, path: environment['PATH'], env: childEnvironment({ env: environment, home: identity.home ?? places.baseDir }) },
     version: packageVersion(),
     // A daemon that answers with an error does not serve either; who holds the lock tells the rest.

@@ -6,7 +6,7 @@ import type { RunCommand } from '../command.js';
 import { readInput } from '../read-input.js';
 
 export const run: RunCommand = async (context) => {
-  const rules = await readRuleFile(argument(context, 0));
+  const rules = await readRuleFile(argument(context, 0), context.signal);
   const { request, options } = readChangeOptions(context);
   const client = await context.client();
   const change = await client.replaceForwarding({ rules, ...request }, { ...options, signal: context.signal });
@@ -17,11 +17,12 @@ export const run: RunCommand = async (context) => {
 type Rules = RequestOf<'replaceForwarding'>['rules'];
 
 /** A list of rules, or `rules:` with one. What is in the rules is for the daemon to judge: it names every problem. */
-async function readRuleFile(file: string): Promise<Rules> {
+async function readRuleFile(file: string, signal: AbortSignal): Promise<Rules> {
   let content: string;
   try {
-    content = await readInput(file);
+    content = await readInput(file, signal);
   } catch (error) {
+    signal.throwIfAborted();
     throw new SupervisorError('OPTION_INVALID', `${file} cannot be read: ${readFailure(error)}`, { cause: error, hint: 'Name a JSON or YAML file, or - for standard input.' });
   }
   const { parse } = await import('yaml');

@@ -32,7 +32,7 @@ export const run: RunCommand = async (context) => {
   return 130;
 };
 
-async function readRequest({ options }: CommandContext): Promise<RequestOf<'startSetup'>> {
+async function readRequest({ options, signal }: CommandContext): Promise<RequestOf<'startSetup'>> {
   const name = options.text('name');
   const timeout = readCount(options.text('timeout'), '--timeout', 1);
   const certFile = options.text('cert');
@@ -40,17 +40,18 @@ async function readRequest({ options }: CommandContext): Promise<RequestOf<'star
   return {
     ...(name === undefined ? {} : { name }),
     ...(timeout === undefined ? {} : { timeout }),
-    ...(certFile === undefined ? {} : { cert: await readCertificate(certFile) }),
+    ...(certFile === undefined ? {} : { cert: await readCertificate(certFile, signal) }),
     ...(domain === undefined ? {} : { domain }),
     ...(options.flag('join') ? { join: true } : {}),
     ...(options.flag('takeover') ? { takeover: true } : {}),
   };
 }
 
-async function readCertificate(file: string): Promise<string> {
+async function readCertificate(file: string, signal: AbortSignal): Promise<string> {
   try {
-    return await readInput(file);
+    return await readInput(file, signal);
   } catch (error) {
+    signal.throwIfAborted();
     throw new SupervisorError('ORIGIN_CERT_INVALID', `${file} cannot be read: ${readFailure(error)}`, { cause: error });
   }
 }

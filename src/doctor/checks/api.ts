@@ -14,8 +14,8 @@ const MAX_SKEW_MS = 120_000;
 const MAX_ANSWER_CHARACTERS = 1_000_000;
 
 /** Whether the API answers, to a question without a token, and whether its clock and ours agree. */
-export async function checkApi({ apiUrl = CLOUDFLARE_API_URL, environment }: Pick<DoctorScope, 'apiUrl' | 'environment'>, now: () => number = Date.now): Promise<readonly Check[]> {
-  const answer = await ask(apiUrl, environment).catch((error: unknown) => error);
+export async function checkApi({ apiUrl = CLOUDFLARE_API_URL, environment, signal }: Pick<DoctorScope, 'apiUrl' | 'environment' | 'signal'>, now: () => number = Date.now): Promise<readonly Check[]> {
+  const answer = await ask(apiUrl, environment, signal).catch((error: unknown) => error);
   if (!isAnswer(answer)) return [toUnreachable(apiUrl, answer), pass(CLOCK, 'not compared: nobody could be asked')];
   return [judgeApi(apiUrl, answer), judgeClock(answer.date, now())];
 }
@@ -27,11 +27,12 @@ interface Answer {
 
 const isAnswer = (value: unknown): value is Answer => typeof value === 'object' && value !== null && 'text' in value;
 
-async function ask(apiUrl: string, env: DoctorScope['environment']): Promise<Answer> {
+async function ask(apiUrl: string, env: DoctorScope['environment'], interruption: AbortSignal | undefined): Promise<Answer> {
   const dispatcher = await createDispatcher({ env, connectTimeoutMs: TIMEOUT_MS, headersTimeoutMs: TIMEOUT_MS, bodyTimeoutMs: TIMEOUT_MS });
   try {
     const { request } = await loadUndici();
-    const { headers, body } = await request(`${apiUrl}/zones`, { dispatcher, headers: { accept: 'application/json' }, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const signal = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(interruption === undefined ? [] : [interruption])]);
+    const { headers, body } = await request(`${apiUrl}/zones`, { dispatcher, headers: { accept: 'application/json' }, signal });
     const { date } = headers;
     return { text: (await body.text()).slice(0, MAX_ANSWER_CHARACTERS), date: typeof date === 'string' ? date : undefined };
   } finally {
