@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { tempDirectory } from '../fixtures/temp-directory.js';
+import { createRig } from './daemon/rig.js';
+
+const pty = await import('node-pty').catch(() => undefined);
 
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 /** What stays in no buffer on the way: whoever has taken it reads. */
@@ -55,5 +58,29 @@ describe('a signal ends', () => {
     expect(said()).toContain('INTERRUPTED');
     // The API is waited for 10 s, an edge that swallows packets 3 s, and a resolver 2 s.
     expect(performance.now() - interruptedAt).toBeLessThan(1_900);
+  });
+});
+
+describe.skipIf(pty === undefined)('the question of `disconnect`, on a terminal', () => {
+  test.each([
+    { keys: '\u{3}', as: 'Ctrl-C' },
+    { keys: '\u{4}', as: 'Ctrl-D' },
+    { keys: 'no\r', as: 'no' },
+  ])('answered by $as changes nothing, and ends as interrupted', async ({ keys }) => {
+    const rig = await createRig();
+    await rig.start();
+    await rig.setUp();
+    let said = '';
+    const terminal = pty?.spawn(process.execPath, [CLI, 'disconnect'], { cols: 200, env: { PATH: process.env['PATH'], CLOUDFLARED_SUPERVISOR_BASE_DIR: rig.baseDir, CLOUDFLARED_SUPERVISOR_STATE_DIR: join(rig.directory, 'state') } });
+    const ended = new Promise<number>((resolve) => terminal?.onExit(({ exitCode }) => resolve(exitCode)));
+    const asked = new Promise<void>((resolve) => terminal?.onData((text) => {
+      said += text;
+      if (said.includes('Type yes:')) resolve();
+    }));
+    await asked;
+    terminal?.write(keys);
+    expect(await ended, said).toBe(130);
+    expect(said).toMatch(/\n[^\n]*Nothing was changed \(INTERRUPTED\)\r?\n.*--yes/);
+    expect((await rig.client.status()).tunnel).not.toBeNull();
   });
 });

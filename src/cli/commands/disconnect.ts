@@ -11,6 +11,7 @@ export const run: RunCommand = async (context) => {
     output.value(planned);
     if (planned.plan.length === 0) output.line('Nothing is connected.');
     else printPlan(output, planned.plan);
+    output.warn(planned.warnings);
     return 0;
   }
   if (!options.flag('yes')) {
@@ -25,12 +26,23 @@ export const run: RunCommand = async (context) => {
 };
 
 async function confirm({ signal }: CommandContext, question: string): Promise<void> {
-  const refused = new SupervisorError('INTERRUPTED', 'Nothing was changed', { hint: 'Answer yes, or give --yes where nobody can answer.' });
   if (!process.stdin.isTTY) throw new SupervisorError('OPTION_INVALID', 'Nobody can be asked here', { hint: 'Give --yes.' });
+  const answer = await ask(`${question} Type yes: `, signal);
+  if (answer?.trim().toLowerCase() !== 'yes') throw new SupervisorError('INTERRUPTED', 'Nothing was changed', { hint: 'Answer yes, or give --yes where nobody can answer.' });
+}
+
+/** Undefined where the answer is Ctrl-C, which is a key here and no signal, or Ctrl-D. */
+async function ask(question: string, signal: AbortSignal): Promise<string | undefined> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const interrupted = new AbortController();
+  terminal.once('SIGINT', () => interrupted.abort()).once('close', () => interrupted.abort());
   try {
-    const answer = await terminal.question(`${question} Type yes: `, { signal });
-    if (answer.trim().toLowerCase() !== 'yes') throw refused;
+    return await terminal.question(question, { signal: AbortSignal.any([signal, interrupted.signal]) });
+  } catch (error) {
+    process.stderr.write('\n');
+    signal.throwIfAborted();
+    if (interrupted.signal.aborted) return undefined;
+    throw error;
   } finally {
     terminal.close();
   }
