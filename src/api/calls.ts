@@ -29,7 +29,7 @@ export const CALLS = {
   portacode: { method: 'POST', path: '/v1/portacode', answers: 'json-lines', does: "one command of Portacode's in, its events out" },
   listRevisions: { method: 'GET', path: '/v1/revisions', answers: 'json', does: 'the revisions that are kept' },
   rollback: { method: 'POST', path: '/v1/rollback', answers: 'json', does: 'publishes an earlier revision again' },
-  disconnect: { method: 'POST', path: '/v1/disconnect', answers: 'json', does: 'removes our DNS records, our tunnel and its files' },
+  disconnect: { method: 'POST', path: '/v1/disconnect', answers: 'json', does: 'removes our DNS records, our tunnel and its files; what other machines serve with stays' },
   upgrade: { method: 'POST', path: '/v1/upgrade', answers: 'json', does: 'replaces cloudflared, without losing a request' },
   stopDaemon: { method: 'POST', path: '/v1/daemon/stop', answers: 'json', does: 'drains and ends; with `handover` it leaves its connectors to the next daemon' },
   metrics: { method: 'GET', path: '/metrics', answers: 'text', does: 'figures for Prometheus' },

@@ -116,7 +116,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'disconnect',
-    summary: 'stop publishing, and remove our DNS records, our tunnel and its files',
+    summary: 'stop publishing, and remove our DNS records, our tunnel and its files; what other machines serve with stays',
     options: [{ flags: '--yes', describe: 'do not ask' }, DRY_RUN],
     load: () => import('./commands/disconnect.js'),
   },

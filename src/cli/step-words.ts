@@ -29,8 +29,8 @@ const STEPS: Readonly<Record<string, (step: Fields) => string>> = {
   'drop-revision': (step) => `drop revision ${text(step, 'revision')}`,
   'withdraw-record': describeRecord,
   'forget-artifacts': () => 'remove what the setup had put aside',
-  'check-account': () => 'see that Cloudflare accepts the certificate',
   'remove-record': describeRecord,
+  'leave-tunnel': (step) => `leave the tunnel ${text(fields(step, 'tunnel'), 'name')} in the account, and its records`,
   'delete-tunnel': (step) => `delete the tunnel ${text(fields(step, 'tunnel'), 'name')}`,
   'remove-artifacts': () => 'remove its certificate, credentials and configuration; the rules are kept',
 };

@@ -94,7 +94,7 @@ function carryOut(context: RecordContext, change: DnsChange, signal: AbortSignal
 
 async function forgetRecord(context: RecordContext, entry: LedgerEntry): Promise<readonly Warning[]> {
   await context.ledger.remove(entry.hostname);
-  return [{ code: 'DNS_RECORD_LEFT', hostname: entry.hostname, message: `The DNS record of ${entry.hostname} stays: this machine joined the tunnel, and others may serve the name.` }];
+  return [{ code: 'DNS_RECORD_LEFT', hostname: entry.hostname, message: `The DNS record of ${entry.hostname} stays: others are on the tunnel, and may serve the name.` }];
 }
 
 async function observe(context: RecordContext, zoneId: string, names: readonly string[]): Promise<Observed> {

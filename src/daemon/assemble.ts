@@ -139,6 +139,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
     openAccount: cloudflare.openAccount,
     dns: cloudflare.dns,
     ledger: () => state.ledger.list(),
+    knownConnectors: () => connectors.connectorIds(),
     connectors: {
       stopAll: async () => {
         await Promise.all(connectors.current().map((handle) => connectors.stop(handle)));

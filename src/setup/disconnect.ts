@@ -4,7 +4,7 @@ import type { RunOptions } from '../transaction/forward.js';
 import type { JournalHeader, JournalRecord } from '../transaction/ports.js';
 import { recoverChange } from '../transaction/recover.js';
 import { runChange } from '../transaction/run.js';
-import { createDisconnectExecutors, planDisconnect, type DisconnectStep } from './disconnect-steps.js';
+import { createDisconnectExecutors, findReasonToLeave, planDisconnect, warningsOf, type DisconnectStep } from './disconnect-steps.js';
 import type { DisconnectPorts } from './ports.js';
 import { waitToRetry } from './wait-to-retry.js';
 
@@ -20,13 +20,14 @@ const UNDO_TIMEOUT_MS = 60_000;
 
 /**
  * Stops the connectors, removes our records, the tunnel if we made it, and the files that let one run and manage it.
- * Fails before anything stops where Cloudflare is away; everything is as before when it rejects.
+ * Records and tunnel stay where others are connected to it: a site that other machines serve must not go dark. Fails before anything stops where Cloudflare is away; everything is as before when it rejects.
  */
 export async function disconnect(ports: DisconnectPorts, options: { readonly dryRun: boolean; readonly interrupt: AbortSignal }): Promise<DisconnectOutcome> {
   const installed = await ports.installed();
   if (installed === undefined) return { outcome: 'unchanged', plan: [], warnings: [] };
-  const plan = planDisconnect(installed, ports.ledger());
-  if (options.dryRun) return { outcome: 'planned', plan, warnings: [] };
+  const reason = await findReasonToLeave(ports, installed, options.interrupt);
+  const plan = planDisconnect(installed, ports.ledger(), reason);
+  if (options.dryRun) return { outcome: 'planned', plan, warnings: warningsOf(plan) };
 
   const header: JournalHeader<DisconnectStep> = {
     change: ports.createChangeId(),

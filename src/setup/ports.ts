@@ -214,6 +214,8 @@ export interface DisconnectPorts {
   readonly openAccount: OpenAccount;
   readonly dns: Pick<DnsRecords, 'awaitTurn' | 'execute' | 'undo'>;
   readonly ledger: () => readonly LedgerEntry[];
+  /** As for a setup: who else is connected to the tunnel is somebody else. */
+  readonly knownConnectors: () => Promise<readonly string[]>;
   readonly connectors: {
     /** One SIGTERM each; resolves when all have ended. Idempotent. */
     stopAll(): Promise<void>;

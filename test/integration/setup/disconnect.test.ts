@@ -15,7 +15,7 @@ import type { JournalRecord } from '../../../src/transaction/ports.js';
 import { createDeadlyGate, startSetupHarness, type SetupHarness } from './setup-harness.js';
 
 const NAMES = ['app.example.com', 'www.example.com'];
-const STEPS = ['check-account', 'stop-connectors', 'remove-record', 'remove-record', 'delete-tunnel', 'remove-artifacts'];
+const STEPS = ['stop-connectors', 'remove-record', 'remove-record', 'delete-tunnel', 'remove-artifacts'];
 const never = new AbortController().signal;
 
 let harness: SetupHarness;
@@ -50,6 +50,7 @@ async function connect(more: { readonly join?: boolean }): Promise<void> {
   harness.requests();
   ports = {
     installed, openAccount, dns, journals, emit, clock, createChangeId,
+    knownConnectors: async () => ['ours'],
     ledger: () => ledger.list(),
     connectors: {
       stopAll: async () => void told.push('stop'),
@@ -92,7 +93,7 @@ describe('disconnecting', () => {
     const { outcome, plan } = await run({}, true);
     expect([outcome, plan.map(({ kind }) => kind)]).toEqual(['planned', STEPS]);
     await expectConnected();
-    expect(harness.requests()).toEqual([]);
+    expect(harness.requests()).toEqual(['GET accounts/*/cfd_tunnel/*/connections']);
   });
 
   test('does not begin where Cloudflare does not answer as it should', async () => {
@@ -132,10 +133,68 @@ describe('disconnecting', () => {
     await expectDisconnected();
   });
 
-  test('leaves the tunnel to others that are connected to it', async () => {
-    const openAccount: DisconnectPorts['openAccount'] = (pem) => ({ ...ports.openAccount(pem), listConnectors: async () => [{ id: 'theirs', originIp: undefined, version: undefined }] });
-    expect((await run({ openAccount })).warnings).toMatchObject([{ code: 'TUNNEL_LEFT' }]);
-    expect([records(), harness.tunnels()]).toEqual([[], ['web']]);
+  describe('where others are connected to the tunnel', () => {
+    /** What the account answers, question by question; the last answer stays. */
+    const connected = (...answers: readonly (readonly string[])[]): DisconnectPorts['openAccount'] => {
+      let asked = 0;
+      return (pem) => ({
+        ...ports.openAccount(pem),
+        listConnectors: async () => {
+          const ids = answers[Math.min(asked, answers.length - 1)] ?? [];
+          asked += 1;
+          return ids.map((id) => ({ id, originIp: undefined, version: undefined }));
+        },
+      });
+    };
+    const expectLeft = (warnings: DisconnectOutcome['warnings']): void => {
+      expect(warnings).toEqual([{ code: 'TUNNEL_LEFT', message: expect.stringMatching(/"web".*app\.example\.com, www\.example\.com.*others are connected/u) as string }]);
+    };
+
+    test('leaves tunnel and records to them, says so once, and forgets them', async () => {
+      const { warnings } = await run({ openAccount: connected(['ours', 'theirs']) });
+      expectLeft(warnings);
+      expect([records().toSorted(), harness.tunnels(), ledger.list(), await harness.installed()]).toEqual([NAMES, ['web'], [], undefined]);
+      expect(told).toEqual(['stop']);
+    });
+
+    test('says before that it would', async () => {
+      const { outcome, plan, warnings } = await run({ openAccount: connected(['ours', 'theirs']) }, true);
+      expect([outcome, plan.map(({ kind }) => kind)]).toEqual(['planned', ['stop-connectors', 'remove-record', 'remove-record', 'leave-tunnel', 'remove-artifacts']]);
+      expectLeft(warnings);
+      await expectConnected();
+    });
+
+    test('does not take its own for others, nor one that is gone in a moment', async () => {
+      expect(await run({ openAccount: connected(['ours', 'gone'], ['ours'], []) })).toMatchObject({ warnings: [] });
+      await expectDisconnected();
+    });
+
+    test('leaves all to one that came while it stopped', async () => {
+      const { warnings } = await run({ openAccount: connected(['ours'], ['theirs']) });
+      expect(warnings.map(({ code, hostname }) => [code, hostname])).toEqual([...NAMES.map((name) => ['DNS_RECORD_LEFT', name]), ['TUNNEL_LEFT', undefined]]);
+      expect([records().toSorted(), harness.tunnels(), ledger.list(), await harness.installed()]).toEqual([NAMES, ['web'], [], undefined]);
+    });
+
+    test('removes all the same what is owed of a tunnel before', async () => {
+      const [entry] = ledger.list();
+      if (entry === undefined) throw new Error('no record');
+      await ledger.put({ ...entry, hostname: 'old.example.com', recordId: undefined, content: tunnelTarget('22222222-2222-4222-8222-222222222222'), removalOwed: true });
+      const { plan } = await run({ openAccount: connected(['ours', 'theirs']) }, true);
+      expect(plan.flatMap((step) => (step.kind === 'remove-record' ? [`${step.change.kind} ${step.change.hostname}`] : []))).toEqual(['forget-record app.example.com', 'delete-record old.example.com', 'forget-record www.example.com']);
+    });
+
+    test('takes everything back when it fails on the way', async () => {
+      const removeArtifacts = async (): Promise<void> => Promise.reject(new Error('never'));
+      await expect(run({ openAccount: connected(['ours', 'theirs']), removeArtifacts, gate: async ({ name, phase }) => (name === 'leave-tunnel' && phase === 'before' ? Promise.reject(new Error('stopped here')) : undefined) })).rejects.toThrow('stopped here');
+      await expectConnected();
+    });
+  });
+
+  test('leaves tunnel and records where nobody can be asked whether others are connected', async () => {
+    await removeDurably(harness.paths.certPem);
+    const { warnings } = await run();
+    expect(warnings).toEqual([{ code: 'TUNNEL_LEFT', message: expect.stringMatching(/app\.example\.com, www\.example\.com.*certificate is lost/u) as string }]);
+    expect([records().toSorted(), harness.tunnels(), ledger.list()]).toEqual([NAMES, ['web'], []]);
   });
 
   test('on a machine that joined removes only what is here', async () => {
@@ -146,7 +205,7 @@ describe('disconnecting', () => {
       return there && { ...there, identity: { ...there.identity, joined: true } };
     };
     const { warnings } = await run({ installed: joined });
-    expect(warnings).toHaveLength(2);
+    expect(warnings).toMatchObject([{ code: 'TUNNEL_LEFT', message: expect.stringMatching(/app\.example\.com, www\.example\.com: this machine joined it/u) as string }]);
     expect(harness.requests()).toEqual([]);
     expect([records().toSorted(), harness.tunnels(), await harness.installed()]).toEqual([NAMES, ['web'], undefined]);
   });
@@ -155,7 +214,7 @@ describe('disconnecting', () => {
     const { gate, died } = createDeadlyGate((boundary) => boundary.step === index && boundary.phase === phase);
     void run({ gate });
     await died;
-    const hasStopped = index > 1 || (index === 1 && phase === 'after');
+    const hasStopped = index > 0 || phase === 'after';
     await recover();
     if (hasStopped) await expectDisconnected();
     else await expectConnected();

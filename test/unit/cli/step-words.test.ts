@@ -8,7 +8,7 @@ import type { DisconnectStep } from '../../../src/setup/disconnect-steps.js';
 const KINDS: Readonly<Record<ForwardingStepKind | DisconnectStep['kind'], true>> = {
   'write-revision': true, 'install-artifacts': true, 'stop-connectors': true, 'start-connector': true, 'verify-connector': true, 'publish-record': true,
   'commit-revision': true, 'promote-connector': true, 'kill-connectors': true, 'retire-connectors': true, 'write-copies': true, 'drop-revision': true,
-  'withdraw-record': true, 'forget-artifacts': true, 'check-account': true, 'remove-record': true, 'delete-tunnel': true, 'remove-artifacts': true,
+  'withdraw-record': true, 'forget-artifacts': true, 'remove-record': true, 'delete-tunnel': true, 'leave-tunnel': true, 'remove-artifacts': true,
 };
 const CHANGES: Readonly<Record<DnsChange['kind'], true>> = {
   'create-record': true, 'update-record': true, 'take-over-record': true, 'adopt-record': true, 'delete-record': true, 'forget-record': true,
