@@ -62,7 +62,7 @@ export function createDisconnectExecutors(ports: DisconnectPorts, warnings: Warn
   const isShared = async (signal: AbortSignal): Promise<boolean> => {
     if (shared !== undefined) return shared;
     const [account, installed] = [await openAccount(), await ports.installed()];
-    shared = account !== undefined && installed !== undefined && !(await inTime(ports, signal, (limited) => isAlone(ports.clock, account, installed.identity.id, limited)));
+    shared = account === undefined || installed === undefined || !(await inTime(ports, signal, (limited) => isAlone(ports.clock, account, installed.identity.id, limited)));
     return shared;
   };
   /** What would be removed, unless others serve with it by now. */
