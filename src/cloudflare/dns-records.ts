@@ -12,6 +12,7 @@ import { observeNames } from './observe-names.js';
 import type { DnsLedger, OpenZone } from './ports.js';
 import { adoptRecord, createRecord, takeOverRecord, updateRecord } from './publish-record.js';
 import { needZone, toDnsError, type RecordContext } from './record-context.js';
+import { createReadOnlyClients } from './read-only-clients.js';
 import type { RequestBudget } from './request-budget.js';
 import { undoChange } from './undo-change.js';
 import { withdrawRecord } from './withdraw-record.js';
@@ -49,7 +50,7 @@ export interface CloudflareDnsRecords {
 }
 
 export function createDnsRecords({ ledger, openZone, emit, clock, budget }: DnsRecordsOptions): CloudflareDnsRecords {
-  const context: RecordContext = { ledger, openZone, emit, clock, readOnly: new WeakSet() };
+  const context: RecordContext = { ledger, openZone, emit, clock, readOnly: createReadOnlyClients(clock) };
   // Two changes of one record at once would each find the other's half.
   const exclusively = createMutex();
   const reported = new Map<string, string>();
@@ -72,8 +73,14 @@ export function createDnsRecords({ ledger, openZone, emit, clock, budget }: DnsR
     undo: (change, signal) => exclusively(async () => ({ warnings: await undoChange(context, change, signal) })),
     owe: (change) => exclusively(() => oweRemoval(context, change)),
     stateOf: (hostname) => describeState(ledger.get(hostname)),
-    checkDrift: (zoneId, signal) => checkDrift({ ...context, exclusively, reported }, zoneId, signal),
-    removeOwedElsewhere: (tunnelId, signal) => removeOwed({ ...context, exclusively, reported }, signal, tunnelId === undefined ? undefined : tunnelTarget(tunnelId)),
+    checkDrift: (zoneId, signal) => {
+      context.readOnly.forgetAll();
+      return checkDrift({ ...context, exclusively, reported }, zoneId, signal);
+    },
+    removeOwedElsewhere: (tunnelId, signal) => {
+      context.readOnly.forgetAll();
+      return removeOwed({ ...context, exclusively, reported }, signal, tunnelId === undefined ? undefined : tunnelTarget(tunnelId));
+    },
   };
 }
 

@@ -2,9 +2,9 @@ import type { Clock } from '../core/clock.js';
 import type { DnsRecord, LedgerEntry } from '../core/dns.js';
 import { SupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
-import type { CloudflareClient } from './client.js';
 import { CloudflareError, isForbidden } from './cloudflare-error.js';
 import type { DnsLedger, OpenZone, ZoneAccess } from './ports.js';
+import type { ReadOnlyClients } from './read-only-clients.js';
 
 /** What every change of a record works with. */
 export interface RecordContext {
@@ -12,8 +12,7 @@ export interface RecordContext {
   readonly openZone: OpenZone;
   readonly emit: Emit;
   readonly clock: Clock;
-  /** Clients whose token was refused an edit: no request is spent on asking again. A new certificate is a new client. */
-  readonly readOnly: WeakSet<CloudflareClient>;
+  readonly readOnly: ReadOnlyClients;
 }
 
 export async function needZone(context: RecordContext, zoneId: string): Promise<ZoneAccess> {

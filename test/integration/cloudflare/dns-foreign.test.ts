@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { READ_ONLY_MS } from '../../../src/cloudflare/read-only-clients.js';
 import { Secret } from '../../../src/core/secret.js';
 import { tunnelTarget } from '../../../src/core/tunnel.js';
 import { never } from './api-world.js';
@@ -142,6 +143,36 @@ describe('where the token may not edit DNS', () => {
     allowAll();
     expect(await harness.dns.checkDrift(harness.zoneId, never)).toMatchObject({ readable: true, owed: [] });
     expect(harness.at(APP)).toEqual([]);
+  });
+
+  test('one refusal is forgotten after minutes', async () => {
+    const other = `other.${DOMAIN}`;
+    harness.sandbox.faults.api.add({ fault: { kind: 'status', status: 403 }, method: 'POST', times: 1 });
+    await harness.publish([APP]);
+    expect(harness.dns.stateOf(APP)).toBe('unmanaged');
+    await harness.publish([APP, other]);
+    expect(harness.dns.stateOf(other)).toBe('unmanaged'); // believed for a while: no request is spent
+    harness.clock.advance(READ_ONLY_MS);
+    expect(await harness.publish([])).toEqual([]);
+    expect([harness.at(APP), harness.at(other), harness.ledger.list()]).toEqual([[], [], []]);
+  });
+
+  test('one refusal is forgotten by a check of drift, which removes what is owed', async () => {
+    await harness.publish([APP]);
+    harness.sandbox.faults.api.add({ fault: { kind: 'status', status: 403 }, method: 'DELETE', times: 1 });
+    expect(await harness.publish([])).toMatchObject([{ code: 'DNS_RECORD_LEFT' }]);
+    expect(await harness.dns.checkDrift(harness.zoneId, never)).toMatchObject({ owed: [] });
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([[], []]);
+  });
+
+  test('a check of drift asks once for all that is owed', async () => {
+    const names = ['a', 'b', 'c'].map((label) => `${label}.${DOMAIN}`);
+    await harness.publish(names);
+    harness.sandbox.world.tokens.setRights({ dnsEdit: false });
+    await harness.publish([]);
+    harness.requests();
+    await harness.dns.removeOwedElsewhere(undefined, never);
+    expect(harness.requests().filter((request) => request.startsWith('DELETE'))).toHaveLength(1);
   });
 
   test('a route that is undone is owed', async () => {
