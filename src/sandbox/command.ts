@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 import { findOnPath } from './find-on-path.js';
 import { startSandbox, type Sandbox } from './sandbox.js';
 
@@ -23,6 +25,10 @@ export interface CommandStreams {
   /** Aborted by the signals that end us. */
   readonly signal: AbortSignal;
 }
+
+/** As shells say that a signal ended a program. */
+const SIGNAL_EXIT_BASE = 128;
+const INTERRUPTED = 130;
 
 /** `cloudflared-supervisor sandbox`: starts one, says where it is, runs until SIGINT or SIGTERM. Resolves with the exit code. */
 export async function runSandbox(options: SandboxCommandOptions, streams: CommandStreams = processStreams()): Promise<number> {
@@ -87,15 +93,20 @@ const quoteForShell = (value: string): string => (/^[\w./:,=@%+-]*$/u.test(value
 async function runInside(sandbox: Sandbox, [program, ...args]: readonly string[], { signal, environment }: CommandStreams): Promise<number> {
   if (program === undefined) throw new TypeError('There is no program to run.');
   const { execa } = await import('execa');
+  if (signal.aborted) return INTERRUPTED;
   const child = execa(program, args, {
-    stdio: 'inherit', reject: false, buffer: false, extendEnv: false,
+    // Its own clean-up listens for signals too, and takes ours, which is heard once, for nobody's: it would end us on the spot.
+    stdio: 'inherit', reject: false, buffer: false, extendEnv: false, cleanup: false,
     env: { ...environment, ...sandbox.environment(), ...sandbox.cloudflaredEnvironment(), SANDBOX_CONTROL: sandbox.controlUrl, SANDBOX_VISITORS: sandbox.visitorsUrl },
-    // Asked to end by us, it gets the time that it needs.
-    cancelSignal: signal, forceKillAfterDelay: false,
   });
-  const { exitCode, isCanceled, message } = await child as { readonly exitCode?: number; readonly isCanceled: boolean; readonly message?: string };
-  if (exitCode === undefined && !isCanceled) throw new Error(message ?? `${program} did not run.`);
-  return exitCode ?? 130;
+  // Told to end, it gets the time that it needs: nobody forces it, and the sandbox serves until it has.
+  const passOn = (): void => void child.kill('SIGTERM');
+  signal.addEventListener('abort', passOn);
+  const { exitCode, signal: endedBy, message } = await child as { readonly exitCode?: number; readonly signal?: NodeJS.Signals; readonly message?: string };
+  signal.removeEventListener('abort', passOn);
+  if (endedBy !== undefined) return SIGNAL_EXIT_BASE + constants.signals[endedBy];
+  if (exitCode === undefined) throw new Error(message ?? `${program} did not run.`);
+  return exitCode;
 }
 
 function processStreams(): CommandStreams {

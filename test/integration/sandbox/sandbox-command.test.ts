@@ -72,6 +72,35 @@ test('runs a program inside and ends with it', async () => {
   expect({ exitCode, stdout }).toEqual({ exitCode: 7, stdout: '' });
 });
 
+test('a program inside that a signal ends gives the exit code that shells have for it', async () => {
+  const { exitCode } = await execa(process.execPath, [PROGRAM, JSON.stringify({ exec: ['/bin/sh', '-c', 'kill -KILL $$'] })], { env: ENVIRONMENT, extendEnv: false, reject: false });
+  expect(exitCode).toBe(137);
+});
+
+test('told to end, it passes that on and serves until the program has ended', async () => {
+  // It goes on after a SIGTERM, and ends when its input does.
+  const script = `
+    process.on('SIGTERM', () => console.log('asked'));
+    process.stdin.resume().on('end', async () => {
+      console.log((await fetch(process.env.SANDBOX_CONTROL + '/zones')).ok ? 'served' : 'not served');
+      process.exit(9);
+    });
+    console.log('started');`;
+  const child = execa(process.execPath, [PROGRAM, JSON.stringify({ exec: [process.execPath, '-e', script] })], { env: ENVIRONMENT, extendEnv: false, reject: false });
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await child;
+  });
+  let said = '';
+  child.stdout.on('data', (text: Buffer) => (said += text.toString()));
+  const until = async (word: string): Promise<void> => await expect.poll(() => said).toContain(word);
+  await until('started');
+  child.kill('SIGINT');
+  await until('asked');
+  child.stdin.end();
+  expect(await child).toMatchObject({ exitCode: 9, stdout: 'started\nasked\nserved', stderr: '' });
+});
+
 test('a program that is not there is said', async () => {
   const streams = { stdout: process.stdout, environment: ENVIRONMENT, signal: new AbortController().signal };
   await expect(runSandbox({ exec: ['/nowhere/program'] }, streams)).rejects.toThrow('/nowhere/program');
