@@ -24,8 +24,8 @@ export type SetupEnd =
   | { readonly kind: 'completed' }
   /** Everything is as before; or, where taking a step back failed, will be after the next start. */
   | { readonly kind: 'failed'; readonly error: SupervisorError; readonly undone: boolean }
-  /** The next start goes on with it. */
-  | { readonly kind: 'suspended' };
+  /** The next start goes on with it; or, where nobody has authorised it yet, takes it back. */
+  | { readonly kind: 'suspended'; readonly goesOn: boolean };
 
 /** How long taking one step back may last: it is Cloudflare that may be away. */
 const UNDO_TIMEOUT_MS = 60_000;
@@ -75,12 +75,19 @@ function optionsOf(ports: SetupPorts, run: SetupRun, { interrupt }: SetupControl
 
 async function conclude(ports: SetupPorts, run: SetupRun, go: () => Promise<RunResult>): Promise<SetupEnd> {
   const result = await go().catch((thrown: unknown): RunResult => ({ outcome: 'undone', error: toSupervisorError(thrown), undoFailures: [] }));
-  if (result.outcome === 'suspended') return { kind: 'suspended' };
+  if (result.outcome === 'suspended') return { kind: 'suspended', goesOn: await isAuthorised(ports, run) };
   const leftovers = result.outcome === 'done' ? result.failures : result.undoFailures;
   for (const { code, message } of leftovers) ports.emit('daemon.warned', { code, message });
   if (result.outcome === 'done') return { kind: 'completed' };
   ports.emit('setup.failed', { step: run.step, error: result.error.toBody() });
   return { kind: 'failed', error: result.error, undone: leftovers.length === 0 };
+}
+
+/** What `authorise` finds staged at the next start. */
+async function isAuthorised({ staging }: SetupPorts, { adopts, step }: SetupRun): Promise<boolean> {
+  if (step === 'find-binary') return false;
+  const staged = adopts ? staging.readAdoption() : staging.readCertificate();
+  return (await staged.catch(() => undefined)) !== undefined; // unreadable: not for the next start either
 }
 
 function readZone(result: unknown): Zone | undefined {

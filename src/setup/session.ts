@@ -113,7 +113,8 @@ const isSetup = (record: JournalRecord): record is JournalRecord<SetupStepData> 
 
 function errorOf(end: SetupEnd): SupervisorError {
   if (end.kind === 'failed') return end.error;
-  return new SupervisorError('DAEMON_STOPPING', 'The daemon stopped during the setup; the next one goes on with it.');
+  const goesOn = end.kind === 'completed' || end.goesOn;
+  return new SupervisorError('DAEMON_STOPPING', goesOn ? 'The daemon stopped during the setup; the next one goes on with it.' : 'The daemon stopped before the login was done; start setup again.');
 }
 
 /**

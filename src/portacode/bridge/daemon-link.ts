@@ -17,7 +17,7 @@ export interface DaemonLinkOptions {
 
 /** A daemon that hangs is as good as none. */
 const HEAD_TIMEOUT_MS = 60_000;
-/** A daemon that stops lets requests in flight finish first. */
+/** A daemon that stops lets requests in flight finish first. From the first failure; a login may have waited for hours before. */
 const STOPPING_MS = 90_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 2_000;
@@ -64,7 +64,7 @@ export class DaemonLink {
    */
   async *exchange(message: JsonObject): AsyncGenerator<PortacodeEvent, void, undefined> {
     const { clock, signal } = this.#options;
-    const deadline = clock.monotonic() + STOPPING_MS;
+    let deadline: number | undefined;
     let starts = 0;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
       let failure: SupervisorError;
@@ -72,12 +72,14 @@ export class DaemonLink {
         for await (const event of await this.open(message)) {
           if (isTurnedAway(event)) throw new SupervisorError(event.error_code, String(event['message']));
           yield event;
+          deadline = undefined;
         }
         return;
       } catch (error) {
         failure = toSupervisorError(error);
       }
       if (signal.aborted) return;
+      deadline ??= clock.monotonic() + STOPPING_MS;
       if (failure.code === 'DAEMON_UNREACHABLE') {
         starts += 1;
         const start = await this.bringUp().then(() => undefined, toSupervisorError);

@@ -127,6 +127,17 @@ test('with --follow goes on across a killed daemon, keeps the files current wher
   expect((await rig.client.status()).rules).toHaveLength(3);
 });
 
+test.each(['SIGTERM', 'SIGKILL'] as const)('a login that waits is asked for again where the daemon ends by %s', async (signal) => {
+  const rig = await createPortacodeRig();
+  const bridge = startBridge(rig, []);
+  bridge.send({ cmd: 'setup_cloudflare_tunnel', device_id: '6', request_id: 's1' });
+  const { login_url: first } = await bridge.until(({ event }) => event === 'cloudflare_tunnel_login');
+  process.kill((await rig.client.status()).daemon.pid, signal);
+  await bridge.until(({ event, login_url: url }) => event === 'error' || (event === 'cloudflare_tunnel_login' && url !== first));
+  await rig.authorise();
+  expect(await bridge.until(({ event }) => event !== 'cloudflare_tunnel_login')).toMatchObject({ event: 'cloudflare_tunnel_configured', request_id: 's1' });
+});
+
 test('status --portacode prints what Portacode shows, with a daemon and without', async () => {
   const rig = await createPortacodeRig();
   const daemon = await rig.serve();

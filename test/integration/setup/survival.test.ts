@@ -160,11 +160,23 @@ describe('a supervisor that stops', () => {
     const { outcome } = session.start({});
     await issued;
     await session.interrupt();
-    await expect(outcome).rejects.toMatchObject({ code: 'DAEMON_STOPPING' });
+    // What is said is what the next start does.
+    await expect(outcome).rejects.toMatchObject({ code: 'DAEMON_STOPPING', message: 'The daemon stopped before the login was done; start setup again.' });
     expect(() => session.start({})).toThrow(expect.objectContaining({ code: 'DAEMON_STOPPING' }));
     await restart();
     await expectNothingLeft();
     expect(await harness.installed()).toBeUndefined();
+  });
+
+  test('after the login goes on with it at the next start, and says so', async () => {
+    const session = harness.createSession();
+    const loggedIn = harness.when('login.completed');
+    const { outcome } = session.start({ name: 'web' });
+    await loggedIn;
+    await session.interrupt();
+    await expect(outcome).rejects.toMatchObject({ code: 'DAEMON_STOPPING', message: 'The daemon stopped during the setup; the next one goes on with it.' });
+    await restart();
+    expect((await harness.installed())?.identity.name).toBe('web');
   });
 
   test('while it waits for connectors to drain deletes their tunnel at the next start', async () => {
