@@ -1,9 +1,9 @@
 import { ERRORS, HANDED_OVER, type ErrorCode } from '../core/errors.js';
 
-/** 130: a person stopped it. */
-export const INTERRUPTED = 130;
+export const exitCodeOf = (code: ErrorCode): number => ERRORS[code].exit;
 
-export const exitCodeOf = (code: ErrorCode): number => (code === 'INTERRUPTED' ? INTERRUPTED : ERRORS[code].exit);
+/** A person stopped it. */
+export const INTERRUPTED = exitCodeOf('INTERRUPTED');
 
 export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
   [0, 'done'],

@@ -3,8 +3,8 @@
  * table is generated from here and a test proves the two equal. `meaning` and `hint` are for people.
  */
 
-/** What the command line exits with. 0 is done, 130 interrupted. */
-export type ExitCode = 1 | 2 | 3 | 4 | 5;
+/** What the command line exits with. 0 is done. */
+export type ExitCode = 1 | 2 | 3 | 4 | 5 | 130;
 
 /**
  * What a daemon exits with that left its connectors to the next one: so that whoever keeps it starts it again, and does
@@ -50,7 +50,7 @@ export const ERRORS = {
   DAEMON_BUSY: failed('The daemon serves as many clients or changes as it can.', 'Try again in a moment.', 503),
   LOCK_HELD: conflict('Another supervisor holds this base directory.', 'Use that one, or stop it first; the message says who it is.'),
   REQUEST_TIMED_OUT: failed('The client was too slow to send its request.', 'Send the request at once.', 408),
-  INTERRUPTED: failed('The operation was cancelled.', 'Start it again when you want it.', 409),
+  INTERRUPTED: { meaning: 'The operation was cancelled.', hint: 'Start it again when you want it.', exit: 130, http: 409 },
   INTERNAL_FAULT: failed('Something failed that this program does not know.', 'Look into the log (`logs`), and report it.'),
 
   // Files
