@@ -1,5 +1,6 @@
+import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { systemClock } from '../core/clock.js';
 import { SupervisorError } from '../core/errors.js';
 import { readRunOptions } from '../daemon/options.js';
@@ -11,11 +12,12 @@ import type { InstallContext } from '../releases/install.js';
 import { describeProgress } from '../releases/progress.js';
 import type { ReleaseRequest } from '../releases/release.js';
 import { createReleaseHttp } from '../releases/release-http.js';
+import { readFailure } from './arguments.js';
 import type { CommandContext } from './command.js';
 import { readRunFlags } from './run-flags.js';
 
 /** What `--version`, `--mirror`, `--from` and `--sha256` ask for. @throws SupervisorError OPTION_INVALID */
-export function readReleaseRequest({ options, environment }: CommandContext): ReleaseRequest {
+export function readReleaseRequest({ options, environment }: Pick<CommandContext, 'options' | 'environment'>): ReleaseRequest {
   const from = options.text('from');
   return {
     version: options.text('version'),
@@ -26,9 +28,25 @@ export function readReleaseRequest({ options, environment }: CommandContext): Re
 }
 
 function readFrom(text: string): URL {
-  if (!/^(?:https?|file):\/\//i.test(text)) return pathToFileURL(resolve(text));
-  if (!URL.canParse(text)) throw new SupervisorError('OPTION_INVALID', `--from must be a file or a URL, and not ${JSON.stringify(text.slice(0, 80))}`);
-  return new URL(text);
+  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? [];
+  if (scheme === undefined) return readableFile(resolve(text));
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  // A file of another host is none here.
+  if (url?.protocol === 'file:' && url.host === '') return readableFile(fileURLToPath(url));
+  throw new SupervisorError('OPTION_INVALID', `--from must be a file, or an http or https URL, and not ${JSON.stringify(text.slice(0, 80))}`);
+}
+
+/** Said before anything is begun: what fails later is said to be a failure of the disk. */
+function readableFile(path: string): URL {
+  const hint = 'Name the file of a cloudflared for this machine.';
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    throw new SupervisorError('OPTION_INVALID', `--from: ${path} cannot be read: ${readFailure(error)}`, { cause: error, hint });
+  }
+  if (statSync(path).isDirectory()) throw new SupervisorError('OPTION_INVALID', `--from: ${path} is a directory`, { hint });
+  return pathToFileURL(path);
 }
 
 function readSha256(text: string | undefined): string | undefined {
