@@ -20,9 +20,11 @@ export interface CommandSpec {
 }
 
 export interface OptionSpec {
-  /** In commander's notation: `--name <value>`, `--flag`. */
+  /** In commander's notation: `--name <value>`, `--flag`. One with `<value...>` takes every word up to the next option: not beside arguments. */
   readonly flags: string;
   readonly describe: string;
+  /** Given several times it is a list. */
+  readonly repeatable?: boolean;
 }
 
 /** Resolves with the exit code; undefined is 0. Rejects with a `SupervisorError`. */

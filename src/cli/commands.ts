@@ -49,7 +49,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '<host[/path]> <destination>',
     summary: 'publish a service, or lead a published name elsewhere: a URL, a port, or http://[device]:port',
     options: [
-      { flags: '--origin <key=value...>', describe: "one of cloudflared's origin options, as noTLSVerify=true" },
+      { flags: '--origin <key=value>', describe: "one of cloudflared's origin options, as noTLSVerify=true; repeatable", repeatable: true },
       TAKEOVER,
       IF_REVISION,
       DRY_RUN,

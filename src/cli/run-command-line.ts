@@ -54,19 +54,22 @@ function describeProgram(dispatch: Dispatch): Command {
 function describeCommand(command: Command, spec: CommandSpec, dispatch: Dispatch): void {
   command.description(spec.summary);
   if (spec.args !== undefined) command.arguments(spec.args);
-  for (const option of spec.options ?? []) command.option(option.flags, option.describe);
+  for (const { flags, describe, repeatable = false } of spec.options ?? []) command.addOption(toOption(flags, describe, repeatable));
   const names = spec.takesRunOptions === true ? (Object.keys(RUN_OPTIONS) as (keyof typeof RUN_OPTIONS)[]) : COMMON;
   for (const name of names) {
     const { value, describe, repeatable } = RUN_OPTIONS[name];
-    const option = new Option(`--${name} <${value}>`, describe);
-    if (repeatable) option.argParser((text: string, earlier: string[] | undefined) => [...(earlier ?? []), text]);
-    command.addOption(option);
+    command.addOption(toOption(`--${name} <${value}>`, describe, repeatable));
   }
   command.option('--json', 'answer with JSON lines');
   command.action(async () => {
     const values = Object.fromEntries(command.options.map((option) => [option.long?.replace(/^--(no-)?/, '') ?? '', command.getOptionValue(option.attributeName()) as unknown]));
     await dispatch(spec, command.processedArgs.flat() as (string | undefined)[], new GivenOptions(values));
   });
+}
+
+function toOption(flags: string, describe: string, repeatable: boolean): Option {
+  const option = new Option(flags, describe);
+  return repeatable ? option.argParser((text: string, earlier: string[] | undefined) => [...(earlier ?? []), text]) : option;
 }
 
 /** The command of a name such as `forward add`, made with its parents where they are not there yet. */

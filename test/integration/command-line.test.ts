@@ -191,6 +191,12 @@ describe('with a daemon', () => {
     expect(await say(rig, ['forward', 'set', '/dev/stdin'], { input })).toMatchObject({ code: 0 });
   });
 
+  test('origin options are given one by one, before the name or after it', async () => {
+    const rig = await published();
+    expect(await say(rig, ['forward', 'add', '--origin', 'connectTimeout=5s', 'app.example.com', '3000', '--origin', 'noTLSVerify=true'])).toMatchObject({ code: 0, stderr: '' });
+    expect((await rig.client.readForwarding()).rules).toMatchObject([{ destination: 'http://localhost:3000', originRequest: { connectTimeout: '5s', noTLSVerify: true } }]);
+  });
+
   test('a plan is said in words, and what is wrong with a file where it is', async () => {
     const rig = await published();
     const plan = await say(rig, ['forward', 'add', 'new.example.com', '3000', '--dry-run']);
