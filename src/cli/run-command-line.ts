@@ -1,12 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
 import { SupervisorError, toSupervisorError } from '../core/errors.js';
 import { RUN_OPTIONS } from '../daemon/options.js';
+import { packageVersion } from '../host/package-version.js';
 import { GivenOptions, type CommandSpec } from './command.js';
 import { COMMAND_GROUPS, COMMANDS } from './commands.js';
 import { createContext } from './context.js';
 import { EXIT_CODES, exitCodeOf, INTERRUPTED } from './exit-codes.js';
 import { Output } from './output.js';
-import { packageVersion } from './package-version.js';
 
 /** Options that every command has: whose daemon, and how to answer. */
 const COMMON = ['user', 'base-dir', 'state-dir', 'socket'] as const;
