@@ -94,7 +94,7 @@ export function createHandlers(given: HandlerParts): Handlers {
 
     exposePorts: (request) => portacode.expose(request),
     portacode: async (command, stream) => {
-      const served = portacode.handle(command, { send: (event) => stream.write(event), gone: stream.gone });
+      const served = portacode.handle(command, { send: (event) => stream.write(event), gone: stream.gone, drained: () => stream.drained(), cutOff: () => stream.cutOff() });
       // Taken in: who sends one command after another may send the next.
       stream.begin();
       await served;

@@ -5,12 +5,12 @@ import { storedRules } from '../forwarding/rules-edit.js';
 import { viewRules } from '../forwarding/views.js';
 import { openAnswersLog } from '../portacode/answers-log.js';
 import { createExpose, type Expose } from '../portacode/expose.js';
-import { createFollow } from '../portacode/follow.js';
+import { createFollow, type FollowStream } from '../portacode/follow.js';
 import type { JsonObject } from '../portacode/json.js';
 import { createPct } from '../portacode/pct.js';
 import { parseExposedPorts } from '../portacode/parse-ports.js';
 import type { ChangeWish, Devices, Forwarding, PortacodePorts, TunnelSetup } from '../portacode/ports.js';
-import { createService, type CommandStream } from '../portacode/service.js';
+import { createService } from '../portacode/service.js';
 import { SetupAskers } from '../portacode/setup-askers.js';
 import type { LoginUrl } from '../portacode/setup-tunnel.js';
 import type { AnswerOf } from '../api/answers.js';
@@ -22,7 +22,7 @@ import type { ProcessContext } from './process-context.js';
 
 export interface PortacodePart {
   /** One command in; its events as they come. Resolves when all was said. */
-  handle(command: ParsedRequest<'portacode'>, stream: CommandStream): Promise<void>;
+  handle(command: ParsedRequest<'portacode'>, stream: FollowStream): Promise<void>;
   /** The same as the command, for the control API. */
   expose(request: ParsedRequest<'exposePorts'>): Promise<AnswerOf<'exposePorts'>>;
   /** Writes the last word into the tunnel's state file. */

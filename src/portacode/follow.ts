@@ -1,5 +1,7 @@
 import { toIso, type Clock } from '../core/clock.js';
+import { EventFeed, type EventSource, type FeedReader } from '../core/event-feed.js';
 import type { SupervisorEvent } from '../core/events.js';
+import { beatUntil } from '../core/heartbeat.js';
 import type { ConnectorStatus } from '../core/status.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
 import { ConnectorWatch, type ConnectorNews } from './connector-watch.js';
@@ -11,12 +13,8 @@ import type { CommandStream } from './service.js';
 import type { SetupAskers } from './setup-askers.js';
 import { SupervisorError } from '../core/errors.js';
 
-/** Events with their numbers. */
-export interface EventSource {
-  readonly newestSeq: () => number;
-  subscribe(listener: (event: SupervisorEvent) => void): () => void;
-  readAfter(seq: number): AsyncIterable<SupervisorEvent>;
-}
+/** As that of a command; what is sent of the past waits until it is read. */
+export type FollowStream = CommandStream & FeedReader;
 
 export interface FollowParts {
   readonly log: EventSource;
@@ -33,7 +31,7 @@ export interface FollowParts {
 }
 
 /** Streams what nobody of Portacode asked for, after event `since`, until its reader goes or the daemon stops. */
-export type Follow = (stream: CommandStream, since: number | undefined) => Promise<void>;
+export type Follow = (stream: FollowStream, since: number | undefined) => Promise<void>;
 
 /** Who heard of an event of a setup when it happened, and who would have wanted to. */
 interface Hearing {
@@ -42,7 +40,6 @@ interface Hearing {
   readonly askedByPortacode: boolean;
 }
 
-const HEARTBEAT_MS = 10_000;
 const KEPT_HEARINGS = 200;
 const OF_SETUP: ReadonlySet<SupervisorEvent['type']> = new Set(['login.url-issued', 'setup.completed', 'setup.failed']);
 
@@ -63,49 +60,38 @@ export function createFollow(parts: FollowParts): Follow {
     if (event.type !== 'login.url-issued') askers.forget();
   });
 
-  return async ({ send, gone }, since) => {
-    const until = AbortSignal.any([gone, parts.stopping]);
+  return async (stream, since) => {
+    const { send, gone } = stream;
+    const over = new AbortController();
+    const until = AbortSignal.any([gone, parts.stopping, over.signal]);
+    // From here on everything that happens waits behind what happened before.
+    const feed = new EventFeed(log, stream);
     let seq = Math.min(since ?? log.newestSeq(), log.newestSeq());
     let watch: ConnectorWatch | undefined;
     let connectorsAt = toIso(clock.now());
     const say = async (event: SupervisorEvent): Promise<void> => {
-      if (event.seq <= seq || until.aborted) return;
-      seq = event.seq;
       if (event.type.startsWith('connector.')) connectorsAt = event.at;
       const news = watch?.take(event);
       const said = news === undefined ? await translate(event, hearings.get(event.seq), parts) : describeConnectors(news, event.at);
+      seq = event.seq;
       if (said !== undefined) send({ ...said, seq });
     };
-    const begin = async (): Promise<void> => {
-      send({ event: 'supervisor_following', seq });
-      if (since === undefined) {
-        watch = new ConnectorWatch(parts.connectors());
-        return;
-      }
-      for await (const event of log.readAfter(seq)) await say(event);
-      // Of the past of connectors only what came of it counts.
-      watch = new ConnectorWatch(parts.connectors());
-      send({ ...describeConnectors(watch.now(), connectorsAt), seq });
-    };
 
-    // From here on everything that happens waits behind what happened before. What fails is this stream alone: it is waited
-    // for below, and listened to from the beginning, since a rejection of nobody's would end the daemon.
-    let turn = begin();
-    const listen = (): void => void turn.catch(() => undefined);
-    listen();
-    const unsubscribe = log.subscribe((event) => {
-      turn = turn.then(() => say(event));
-      listen();
-    });
+    send({ event: 'supervisor_following', seq });
+    if (since === undefined) watch = new ConnectorWatch(parts.connectors());
+    const beating = beatUntil(until, clock, () => send({ event: 'supervisor_heartbeat', seq }));
     try {
-      while (!until.aborted) {
-        await clock.sleep(HEARTBEAT_MS, until).catch(() => undefined); // over: the condition sees it
-        await turn;
-        if (!until.aborted) send({ event: 'supervisor_heartbeat', seq });
+      if (since !== undefined) {
+        for await (const event of feed.past(seq)) await say(event);
+        // Of the past of connectors only what came of it counts.
+        watch = new ConnectorWatch(parts.connectors());
+        send({ ...describeConnectors(watch.now(), connectorsAt), seq });
       }
+      for await (const event of feed.present(until)) await say(event);
     } finally {
-      unsubscribe();
-      await turn.catch(() => undefined); // nobody is left to be told
+      feed.close();
+      over.abort();
+      await beating;
     }
   };
 }
