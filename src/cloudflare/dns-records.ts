@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js';
+import type { Clock, Random } from '../core/clock.js';
 import { withDeadline } from '../core/deadline.js';
 import type { DnsChange, DnsPlan, LedgerEntry, Warning } from '../core/dns.js';
 import type { Emit } from '../core/events.js';
@@ -28,6 +28,7 @@ export interface DnsRecordsOptions {
   readonly openZone: OpenZone;
   readonly emit: Emit;
   readonly clock: Clock;
+  readonly random?: Random;
   readonly budget: RequestBudget;
 }
 
@@ -49,8 +50,8 @@ export interface CloudflareDnsRecords {
   removeOwedElsewhere(tunnelId: string | undefined, signal: AbortSignal): Promise<readonly Warning[]>;
 }
 
-export function createDnsRecords({ ledger, openZone, emit, clock, budget }: DnsRecordsOptions): CloudflareDnsRecords {
-  const context: RecordContext = { ledger, openZone, emit, clock, readOnly: createReadOnlyClients(clock) };
+export function createDnsRecords({ ledger, openZone, emit, clock, random = Math.random, budget }: DnsRecordsOptions): CloudflareDnsRecords {
+  const context: RecordContext = { ledger, openZone, emit, clock, random, readOnly: createReadOnlyClients(clock) };
   // Two changes of one record at once would each find the other's half.
   const exclusively = createMutex();
   const reported = new Map<string, string>();

@@ -13,8 +13,8 @@ export interface DnsLedger {
 
 /**
  * `cloudflared tunnel route dns`, by UUID, with the certificate of one zone. Resolves with the name that the server
- * says it routed, which the caller compares, and whether it led to the tunnel before. Rejects with DNS_CONFLICT,
- * DNS_FORBIDDEN or DNS_FAILED.
+ * says it routed, which the caller compares, and whether it led to the tunnel before. Asks once. Rejects with
+ * DNS_CONFLICT, DNS_FORBIDDEN or DNS_FAILED; with CLOUDFLARE_THROTTLED or CLOUDFLARE_UNREACHABLE where asking again may help.
  */
 export type RouteDns = (
   request: { readonly tunnelId: string; readonly hostname: string; readonly overwrite: boolean },

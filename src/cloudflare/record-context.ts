@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js';
+import type { Clock, Random } from '../core/clock.js';
 import type { DnsRecord, LedgerEntry } from '../core/dns.js';
 import { SupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
@@ -12,6 +12,7 @@ export interface RecordContext {
   readonly openZone: OpenZone;
   readonly emit: Emit;
   readonly clock: Clock;
+  readonly random: Random;
   readonly readOnly: ReadOnlyClients;
 }
 

@@ -2,8 +2,9 @@ import { toIso } from '../core/clock.js';
 import type { DnsRecord, Warning } from '../core/dns.js';
 import { SupervisorError } from '../core/errors.js';
 import { TUNNEL_DOMAIN } from '../core/tunnel.js';
-import type { ZoneAccess } from './ports.js';
+import type { RouteDns, ZoneAccess } from './ports.js';
 import { entryOf, type RecordContext } from './record-context.js';
+import { retryDelayMs } from './retry-delay.js';
 
 export interface RouteRequest {
   readonly hostname: string;
@@ -23,7 +24,7 @@ export async function routeName(context: RecordContext, access: ZoneAccess, requ
   if (domain === undefined || (hostname !== domain && !hostname.endsWith(`.${domain}`))) {
     throw new SupervisorError('DNS_FORBIDDEN', `The certificate does not let us edit DNS records, and ${hostname} is not in its zone${domain === undefined ? '' : ` ${domain}`}.`);
   }
-  const routed = await access.routeDns({ tunnelId: content.slice(0, -(TUNNEL_DOMAIN.length + 1)), hostname, overwrite: request.overwrite }, signal);
+  const routed = await routeUntilAnswered(context, access, { tunnelId: content.slice(0, -(TUNNEL_DOMAIN.length + 1)), hostname, overwrite: request.overwrite }, signal);
   if (routed.hostname.toLowerCase().replace(/\.$/, '') !== hostname) {
     throw new SupervisorError('DNS_MISROUTED', `Cloudflare routed ${routed.hostname} when asked for ${hostname}; the record of ${routed.hostname} is left.`);
   }
@@ -43,3 +44,19 @@ export async function routeName(context: RecordContext, access: ZoneAccess, requ
   if (!routed.ledHereBefore) context.emit('dns.created', { hostname, content });
   return [];
 }
+
+/** As with every other request, Cloudflare's being away or throttling is waited for until the signal aborts. */
+async function routeUntilAnswered({ clock, random }: RecordContext, access: ZoneAccess, request: Parameters<RouteDns>[0], signal: AbortSignal): ReturnType<RouteDns> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await access.routeDns(request, signal);
+    } catch (thrown) {
+      if (signal.aborted || !isWorthRetrying(thrown)) throw thrown;
+      await clock.sleep(retryDelayMs(tries, random), signal).catch(() => {
+        throw signal.reason instanceof SupervisorError ? signal.reason : thrown;
+      });
+    }
+  }
+}
+
+const isWorthRetrying = (thrown: unknown): boolean => thrown instanceof SupervisorError && (thrown.code === 'CLOUDFLARE_THROTTLED' || thrown.code === 'CLOUDFLARE_UNREACHABLE');

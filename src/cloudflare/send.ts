@@ -8,11 +8,10 @@ import { CloudflareError } from './cloudflare-error.js';
 import type { HttpRequest } from './exchange.js';
 import type { Envelope } from './read-answer.js';
 import type { RequestBudget } from './request-budget.js';
+import { retryDelayMs } from './retry-delay.js';
 
 /** One try; what is slower than this is taken for lost. */
 export const ATTEMPT_TIMEOUT_MS = 15_000;
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 15_000;
 
 export interface ApiRequest {
   readonly method: HttpRequest['method'];
@@ -91,7 +90,7 @@ export function createSender(options: SenderOptions): Sender {
           if (request.once === true && thrown.uncertain) throw thrown;
           last = thrown;
         }
-        const delayMs = last.retryAfterMs ?? backoffMs(tries, options.random);
+        const delayMs = last.retryAfterMs ?? retryDelayMs(tries, options.random);
         if (last.status === 429) budget.pause(delayMs);
         try {
           await clock.sleep(delayMs, signal);
@@ -105,12 +104,6 @@ export function createSender(options: SenderOptions): Sender {
       return readResult(schema, result, doing);
     },
   };
-}
-
-/** Doubles from half a second, with jitter, so that many machines do not come back together. */
-function backoffMs(tries: number, random: Random): number {
-  const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** tries);
-  return ceiling * (0.5 + random() / 2);
 }
 
 /** Why a request ended with its signal: what the canceller says, else the last failure, else that nothing came. */

@@ -7,6 +7,7 @@ import type { ProgramResult } from '../host/run-program.js';
 import { routeDnsCommand } from './command-lines.js';
 import type { Binary } from './find.js';
 import { parseLogLine } from './log-line.js';
+import { readRefusal } from './route-refusal.js';
 
 export interface RouteDnsOptions {
   readonly binary: () => Promise<Binary>;
@@ -54,12 +55,8 @@ function readRouted(result: ProgramResult): Awaited<ReturnType<RouteDns>> | unde
   return undefined;
 }
 
-/** Its words are all there is: the code of Cloudflare's answer is in them. */
 function refusal(hostname: string, result: ProgramResult): SupervisorError {
-  if (result.timedOut) return new SupervisorError('DNS_FAILED', `cloudflared did not route ${hostname} within ${TIMEOUT_MS / 1_000} s.`);
+  if (result.timedOut) return new SupervisorError('CLOUDFLARE_UNREACHABLE', `cloudflared did not route ${hostname} within ${TIMEOUT_MS / 1_000} s.`);
   if (result.startError !== undefined) return new SupervisorError('BINARY_UNUSABLE', `cloudflared cannot be executed: ${result.startError}.`);
-  const said = redact(result.stderr.split('\n').map((line) => line.trim()).findLast((line) => line !== '') ?? `exit code ${String(result.exitCode)}`);
-  if (/\bcode: 1003\b.*already exists/.test(said)) return new SupervisorError('DNS_CONFLICT', `${hostname} has a DNS record that is not ours.`);
-  if (/\b(?:unauthorized|code: (?:9109|10000))\b/i.test(said)) return new SupervisorError('DNS_FORBIDDEN', `The certificate does not let us route ${hostname}: ${said}`);
-  return new SupervisorError('DNS_FAILED', `cloudflared could not route ${hostname}: ${said}`);
+  return readRefusal(hostname, result.stderr.split('\n').map((line) => line.trim()).findLast((line) => line !== '') ?? `exit code ${String(result.exitCode)}`);
 }

@@ -70,7 +70,7 @@ export function createCloudflareParts(context: ProcessContext, state: State, emi
 
   return {
     openAccount,
-    dns: withUnmanagedZones(createDnsRecords({ ledger: state.ledger, openZone, emit, clock, budget }), { tunnel: state.tunnel, current: () => state.revisions.current() }),
+    dns: withUnmanagedZones(createDnsRecords({ ledger: state.ledger, openZone, emit, clock, random: context.random, budget }), { tunnel: state.tunnel, current: () => state.revisions.current() }),
     fetchCredentials,
     inspectTunnel: async (tunnelId) => {
       if ((await state.readCertificate()) === undefined) return 'unknown';

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createDnsRecords, type CloudflareDnsRecords } from '../../../src/cloudflare/dns-records.js';
 import { createOpenZone } from '../../../src/cloudflare/zone-access.js';
 import { createRouteDns } from '../../../src/cloudflared/route-dns.js';
+import type { ApiFault } from '../../../src/sandbox/api/faults.js';
 import { listProcesses } from '../../../src/host/process-table.js';
 import { Secret } from '../../../src/core/secret.js';
 import { tunnelTarget } from '../../../src/core/tunnel.js';
@@ -108,6 +109,27 @@ test('a route that is given up ends cloudflared at once', async () => {
   giveUp.abort(new Error('given up'));
   await expect(routing).rejects.toThrow('given up');
   expect(running()).toBe(0);
+});
+
+test.each<[string, ApiFault]>([
+  ['429', { kind: 'status', status: 429 }], ['500', { kind: 'status', status: 500 }], ['a 502 of a proxy', { kind: 'html', status: 502 }],
+  ['a reset', { kind: 'refuse' }], ['half an answer', { kind: 'truncate' }],
+])('after %s it is tried again', async (_what, fault) => {
+  const change = only((await planApp()).publish);
+  world.sandbox.faults.api.add({ fault, method: 'PUT', times: 1 });
+  await dns.execute(change, never);
+  expect(world.sandbox.world.records.named(APP)).toMatchObject([{ type: 'CNAME', content: tunnelTarget(tunnelId) }]);
+  expect(world.requests().filter((request) => request.startsWith('PUT'))).toHaveLength(2);
+});
+
+test('it is tried again until there is no time left, and then Cloudflare is what was away', async () => {
+  const change = only((await planApp()).publish);
+  world.sandbox.faults.api.add({ fault: { kind: 'html', status: 502 }, method: 'PUT' });
+  const late = new AbortController();
+  const routing = dns.execute(change, late.signal);
+  await expect.poll(() => world.sandbox.requests.list({ method: 'PUT' }).length, { timeout: 10_000 }).toBeGreaterThan(1);
+  late.abort(new Error('too late'));
+  await expect(routing).rejects.toThrow(/too late|failed with status 502/u);
 });
 
 test('a token that is not accepted at all is said', async () => {
