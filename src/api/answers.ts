@@ -64,7 +64,7 @@ const status = z.strictObject({
     /** Null until something was published. */
     revision: z.number().int().nullable(),
   }),
-  tunnel: z.strictObject({ id: z.string(), name: z.string(), domain: z.string() }).nullable(),
+  tunnel: z.strictObject({ id: z.string(), name: z.string(), domain: z.string(), joined: z.boolean() }).nullable(),
   connectors: z.array(connector),
   rules: z.array(ruleView),
   setup,

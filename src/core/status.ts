@@ -53,9 +53,16 @@ export interface Status {
     readonly cloudflared: { readonly path: string; readonly version: string } | null;
     readonly revision: number | null;
   };
-  readonly tunnel: { readonly id: string; readonly name: string; readonly domain: string } | null;
+  /** `joined`: others run it; this machine runs no connector until it has a rule to serve. */
+  readonly tunnel: { readonly id: string; readonly name: string; readonly domain: string; readonly joined: boolean } | null;
   readonly connectors: readonly ConnectorStatus[];
   readonly rules: readonly RuleView[];
   readonly setup: SetupStatus;
   readonly attention: readonly Attention[];
+}
+
+/** Why no connector runs, where that is as it should be. Pure. */
+export function whyNoConnector({ tunnel, rules, connectors }: { readonly tunnel: { readonly joined: boolean } | null; readonly rules: readonly Pick<RuleView, 'status'>[]; readonly connectors: readonly Pick<ConnectorStatus, 'state'>[] }): string | undefined {
+  if (tunnel?.joined !== true || connectors.some(({ state }) => state !== 'draining' && state !== 'stopped') || rules.some(({ status }) => status === 'live')) return undefined;
+  return 'this machine joined the tunnel, and runs a connector as soon as it has a rule to serve';
 }

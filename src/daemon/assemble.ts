@@ -7,6 +7,7 @@ import { machineTag } from '../host/machine-id.js';
 import { removeDurably } from '../host/atomic-file.js';
 import { Secret } from '../core/secret.js';
 import { bringRules } from '../forwarding/rules-edit.js';
+import { revisionToServe } from '../forwarding/wants-connector.js';
 import { createWriter, type ForwardingWriter } from '../forwarding/writer.js';
 import type { DevicePublishing } from '../devices/ports.js';
 import type { DisconnectPorts, Publish } from '../setup/ports.js';
@@ -145,7 +146,7 @@ export function assembleParts(context: ProcessContext, log: EventLog, state: Sta
         await Promise.all(connectors.current().map((handle) => connectors.stop(handle)));
         await drained(new AbortController().signal);
       },
-      startAll: async () => connectors.takeOver(state.revisions.current()?.revision),
+      startAll: async () => connectors.takeOver(revisionToServe(state.tunnel(), state.revisions.current())),
     },
     removeArtifacts: async ({ id }) => {
       await copies.remove(removeDurably);

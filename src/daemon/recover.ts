@@ -1,5 +1,6 @@
 import { toSupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
+import { revisionToServe } from '../forwarding/wants-connector.js';
 import { recoverDisconnect } from '../setup/disconnect.js';
 import type { DisconnectStep } from '../setup/disconnect-steps.js';
 import type { JournalRecord } from '../transaction/ports.js';
@@ -19,17 +20,25 @@ export interface Recovery {
  */
 export function recoverAtStart(parts: Parts, state: State, emit: Emit): Recovery {
   const { writer, connectors, setup, copies } = parts;
+  const toServe = (): number | undefined => revisionToServe(state.tunnel(), state.revisions.current());
   const serving = writer.runExclusive(async () => {
     await connectors.adoptOrphans();
-    await connectors.takeOver(state.tunnel() === undefined ? undefined : state.revisions.current()?.revision);
+    await connectors.takeOver(toServe());
   });
   const forwarding = writer.recover();
+  // What was not served because a setup was in the middle of it is served now.
+  const served = writer.runExclusive(() => {
+    const revision = toServe();
+    if (revision !== undefined) connectors.promote(revision);
+    return Promise.resolve();
+  });
   const disconnects = writer.runExclusive(async (interrupt) => {
     for (const record of (await state.journals.unfinished()).filter(isDisconnect)) await recoverDisconnect(parts.disconnect, record, interrupt);
   });
   const settle = async (): Promise<void> => {
     await serving;
     await forwarding;
+    await served;
     await disconnects;
     setup.recover(await state.journals.unfinished());
     // A copy that cannot be written, on a full disk, is no reason to stop serving.
@@ -40,7 +49,7 @@ export function recoverAtStart(parts: Parts, state: State, emit: Emit): Recovery
   };
   const settled = settle();
   // Each is looked at by who waits for it; none goes unseen because another failed first.
-  for (const one of [serving, forwarding, disconnects, settled]) one.catch(() => undefined);
+  for (const one of [serving, forwarding, served, disconnects, settled]) one.catch(() => undefined);
   return { serving, settled };
 }
 

@@ -27,7 +27,7 @@ export function projectStatus(observed: Observed): Status {
   const { daemon, tunnel, current, connectors, setup } = observed;
   return {
     daemon: { ...daemon, revision: current?.revision ?? null },
-    tunnel: tunnel === undefined ? null : { id: tunnel.id, name: tunnel.name, domain: tunnel.domain },
+    tunnel: tunnel === undefined ? null : { id: tunnel.id, name: tunnel.name, domain: tunnel.domain, joined: tunnel.joined },
     connectors,
     rules: projectRules(current, tunnel, observed.dnsStateOf),
     setup,

@@ -5,6 +5,7 @@ import type { ConnectorSupervisor } from '../connector/supervisor.js';
 import { SupervisorError, toSupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
 import { DEFAULT_LIMITS } from '../forwarding/change.js';
+import { revisionToServe } from '../forwarding/wants-connector.js';
 import { readStoredIngress } from '../forwarding/stored-ingress.js';
 import type { ForwardingWriter } from '../forwarding/writer.js';
 import { replaceBinary, type Replaced } from '../upgrade/replace-binary.js';
@@ -141,7 +142,7 @@ function planned(target: Binary): Found {
 function toPorts({ clock }: ProcessContext, { connectors, state, chooseReplaceMode }: UpgraderParts): UpgradePorts {
   return {
     connectors,
-    revision: () => (state.tunnel() === undefined ? undefined : state.revisions.current()?.revision),
+    revision: () => revisionToServe(state.tunnel(), state.revisions.current()),
     expectedIngress: async (revision) => {
       const current = state.revisions.current();
       if (current?.revision !== revision) throw new SupervisorError('REVISION_UNKNOWN', `Revision ${revision} is not current any more.`);

@@ -9,6 +9,7 @@ import { ChangeConnectors, retireConnectors, startConnector, verifyConnector } f
 import { hostnamesOf } from './revision-content.js';
 import type { ForwardingStep } from './steps.js';
 import { isTransient } from './transient.js';
+import { revisionToServe } from './wants-connector.js';
 
 /** Who carries out which step. The results are for the journal's reader; nothing is decided by them. */
 export function forwardingExecutors(scope: ChangeScope): Executors<ForwardingStep> {
@@ -37,8 +38,8 @@ export function forwardingExecutors(scope: ChangeScope): Executors<ForwardingSte
         await Promise.all(connectors.current().map((handle) => connectors.stop(handle)));
       },
       undo: async () => {
-        const current = revisions.current();
-        if (current !== undefined) connectors.promote(current.revision);
+        const revision = revisionToServe(scope.ports.tunnel(), revisions.current());
+        if (revision !== undefined) connectors.promote(revision);
       },
     },
     'start-connector': startConnector(scope, mine),

@@ -4,6 +4,7 @@ import type { ReplaceMode } from './change.js';
 import type { ConnectorHandle } from './ports.js';
 import { onlyRemoves, saysTheSame, type RevisionContent } from './revision-content.js';
 import type { ForwardingStep, StepList } from './steps.js';
+import { wantsConnector } from './wants-connector.js';
 
 /** The fourth stage: what has to be done, as data. Pure. */
 
@@ -11,6 +12,8 @@ export interface PlanInput {
   /** The committed revision. */
   readonly current: Revision | undefined;
   readonly desired: RevisionContent;
+  /** This machine joined the tunnel of the desired revision. */
+  readonly joined: boolean;
   readonly dns: DnsPlan;
   readonly running: readonly ConnectorHandle[];
   readonly mode: ReplaceMode;
@@ -30,7 +33,9 @@ export function planChange(input: PlanInput): Plan {
   if (current !== undefined && !isNewSetup && saysTheSame(current, desired.revision)) return planRecords(dns);
 
   const { revision } = desired.revision;
-  const needsConnector = isNewSetup || input.running.length === 0 || current?.configHash !== desired.revision.configHash || current.tunnelId !== desired.revision.tunnelId;
+  const wanted = wantsConnector(desired.revision, input);
+  const isOther = isNewSetup || input.running.length === 0 || current?.configHash !== desired.revision.configHash || current.tunnelId !== desired.revision.tunnelId;
+  const needsConnector = wanted && isOther;
   const replacement = needsConnector ? replaceConnector(input, revision, isNewSetup) : [];
   const before: ForwardingStep[] = [
     { kind: 'write-revision', revision, configHash: desired.rendered.hash, rules: desired.revision.rules.length },
@@ -41,6 +46,7 @@ export function planChange(input: PlanInput): Plan {
   if (needsConnector && publish.length > 0) publish.push({ kind: 'verify-connector', revision, urgent: false });
   const after: ForwardingStep[] = [
     ...(needsConnector ? [{ kind: 'promote-connector', revision } as const, { kind: 'retire-connectors', revision, keep: [revision] } as const] : []),
+    ...(wanted ? [] : retireAll(input, revision)),
     { kind: 'write-copies' },
     ...dns.withdraw.map((change): ForwardingStep => ({ kind: 'withdraw-record', change })),
     ...(isNewSetup ? [{ kind: 'forget-artifacts', setup } as const] : []),
@@ -72,6 +78,11 @@ function replaceConnector(input: PlanInput, revision: number, isNewSetup: boolea
   return [...stop, ...installArtifacts(input, isNewSetup), ...start];
 }
 
+/** Nothing follows them: they drain, and what they served others serve. */
+function retireAll({ running }: PlanInput, revision: number): readonly ForwardingStep[] {
+  return running.length === 0 ? [] : [{ kind: 'retire-connectors', revision, keep: [], urgent: true }];
+}
+
 function installArtifacts({ setup, desired }: PlanInput, isNewSetup: boolean): readonly ForwardingStep[] {
   return isNewSetup && setup !== undefined ? [{ kind: 'install-artifacts', setup, tunnelId: desired.revision.tunnelId }] : [];
 }
@@ -79,6 +90,8 @@ function installArtifacts({ setup, desired }: PlanInput, isNewSetup: boolean): r
 export interface WithdrawalInput {
   readonly current: Revision;
   readonly desired: RevisionContent;
+  /** This machine joined the tunnel. */
+  readonly joined: boolean;
   readonly running: readonly ConnectorHandle[];
   /** Revisions, of those that run, whose config serves an address that has to go. */
   readonly stale: readonly number[];
@@ -90,12 +103,13 @@ export interface WithdrawalInput {
  * back, whatever fails. The new connector gets a few seconds before those that serve the address are killed; those of a
  * change that waits for DNS and do not serve it are left alone.
  */
-export function planWithdrawal({ current, desired, running, stale, mode }: WithdrawalInput): Plan {
+export function planWithdrawal({ current, desired, joined, running, stale, mode }: WithdrawalInput): Plan {
   if (stale.length === 0 && saysTheSame(current, desired.revision)) return { kind: 'unchanged' };
   const { revision } = desired.revision;
-  const needsConnector = desired.revision.configHash !== current.configHash;
+  const isOther = desired.revision.configHash !== current.configHash;
+  const needsConnector = isOther && wantsConnector(desired.revision, { joined });
   const others = running.map((handle) => handle.revision).filter((other) => other !== current.revision && !stale.includes(other));
-  const keep = [revision, ...(needsConnector ? [] : [current.revision]), ...others];
+  const keep = [revision, ...(isOther ? [] : [current.revision]), ...others];
   const start: ForwardingStep[] = needsConnector
     ? [
         { kind: 'start-connector', revision, urgent: true },
@@ -105,7 +119,7 @@ export function planWithdrawal({ current, desired, running, stale, mode }: Withd
     : [];
   const end: ForwardingStep[] = [
     ...(stale.length === 0 ? [] : [{ kind: 'kill-connectors', revisions: stale } as const]),
-    ...(needsConnector ? [{ kind: 'retire-connectors', revision, keep, urgent: true } as const] : []),
+    ...(isOther ? [{ kind: 'retire-connectors', revision, keep, urgent: true } as const] : []),
   ];
   return {
     kind: 'revision',

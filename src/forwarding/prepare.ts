@@ -28,20 +28,20 @@ export async function prepareChange(request: ChangeRequest, options: ChangeOptio
   const tunnel = request.kind === 'publish' ? request.tunnel : ports.tunnel();
   if (tunnel === undefined) throw new SupervisorError('SETUP_REQUIRED', 'No domain is connected yet');
 
-  const { validated, setAside } = await validateRequest(request, current, tunnel, ports);
+  const { validated, setAside, asked } = await validateRequest(request, current, tunnel, ports);
   const now = toIso(ports.clock.now());
   const resolved = await resolveRules(validated, ports.addresses, { recorded: current?.addresses ?? [], withdrawn, now });
   const rendered = await renderConfig(resolved, { tunnelId: tunnel.id, credentialsFile: ports.credentialsFile(tunnel.id) });
   const hostnames = [...new Set(resolved.rules.map(({ valid }) => valid.hostname))];
   const { id: tunnelId, zoneId, domain, joined } = tunnel;
-  const dns = await ports.dns.plan({ hostnames, zoneId, domain, tunnelId, joined, takeover: options.takeover ?? false });
+  const dns = await ports.dns.plan({ hostnames, zoneId, domain, tunnelId, joined, takeover: options.takeover ?? false, ...(asked === undefined ? {} : { asked }) });
   if (dns.conflicts.length > 0) throw conflictError(dns.conflicts);
 
   const setup = request.kind === 'publish' ? request.setup : current?.setup;
   const facts = { revision: ports.revisions.nextNumber(), createdAt: now, reason: options.reason, setup, tunnelId, setAside };
   const desired = { revision: makeRevision(facts, resolved, rendered), rendered };
   const { mode, warning } = ports.chooseReplaceMode();
-  const plan = planChange({ current, desired, dns, running: ports.connectors.current(), mode, setup: request.kind === 'publish' ? setup : undefined });
+  const plan = planChange({ current, desired, joined, dns, running: ports.connectors.current(), mode, setup: request.kind === 'publish' ? setup : undefined });
   const isRestart = plan.kind === 'revision' && plan.steps.some((step) => step.kind === 'stop-connectors');
   return { plan, desired, current, warnings: [...resolved.warnings, ...dns.warnings, ...(isRestart ? [warning ?? RESTARTED] : [])] };
 }
@@ -58,6 +58,8 @@ function refuseStale({ ifRevision }: ChangeOptions, current: Revision | undefine
 interface Validated {
   readonly validated: ValidatedRules;
   readonly setAside: readonly ForwardingRule[];
+  /** Names that the request is about; absent: all. */
+  readonly asked?: readonly string[];
 }
 
 /** The rules that the request leads to, from what is stored now. */
@@ -92,7 +94,7 @@ export async function validateAsked(
     const validated = await validateRules(edited.rules, asked).catch((error: unknown) => {
       throw edited.focus === undefined ? error : aboutOneRule(error, edited.focus);
     });
-    return { validated, setAside: edited.setAside };
+    return { validated, setAside: edited.setAside, asked: edited.asked ?? validated.rules.flatMap(({ hostname }, index) => (index === edited.focus ? [hostname] : [])) };
   }
   const edited = replaceRules(request.rules, { keepSetAside: request.keepSetAside ?? false })(stored);
   const validated = await validateRules(edited.rules, { ...asked, setAside: stored.setAside });

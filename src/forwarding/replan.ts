@@ -9,6 +9,7 @@ import { makeRevision, type RevisionContent } from './revision-content.js';
 import { storedRules } from './rules-edit.js';
 import type { ForwardingStep } from './steps.js';
 import { validateRules } from './validate.js';
+import { wantsConnector } from './wants-connector.js';
 
 /**
  * While a change waited for DNS, a withdrawal committed another revision: what the change was about to commit could
@@ -36,7 +37,8 @@ export function createReplan(scope: ChangeScope): NonNullable<RunOptions<Forward
     const content = await planAnew(wanted, current, [...scope.withdrawn, ...lostAddresses(base ?? wanted, current)], scope);
     scope.contents.set(content.revision.revision, content);
     const abandoned = progress.steps.flatMap((earlier, at) => (at < index && earlier.kind === 'write-revision' ? [earlier.revision] : []));
-    return withSteps(content, current.revision, abandoned, index, progress.steps.slice(progress.commit + 1));
+    const isWanted = wantsConnector(content.revision, { joined: scope.ports.tunnel()?.joined ?? false });
+    return withSteps(content, isWanted, current.revision, abandoned, index, progress.steps.slice(progress.commit + 1));
   };
 }
 
@@ -56,17 +58,17 @@ function lostAddresses(base: Revision, current: Revision): readonly WithdrawnAdd
   return base.addresses.filter((entry) => !isRecorded(entry));
 }
 
-function withSteps({ revision, rendered }: RevisionContent, base: number, abandoned: readonly number[], from: number, after: readonly ForwardingStep[]): Replan<ForwardingStep> {
+function withSteps({ revision, rendered }: RevisionContent, isWanted: boolean, base: number, abandoned: readonly number[], from: number, after: readonly ForwardingStep[]): Replan<ForwardingStep> {
   const number = revision.revision;
   const steps: ForwardingStep[] = [
     { kind: 'write-revision', revision: number, configHash: rendered.hash, rules: revision.rules.length },
-    { kind: 'start-connector', revision: number, urgent: false },
-    { kind: 'verify-connector', revision: number, urgent: false },
+    ...(isWanted ? [{ kind: 'start-connector', revision: number, urgent: false } as const, { kind: 'verify-connector', revision: number, urgent: false } as const] : []),
     { kind: 'commit-revision', revision: number, base },
-    { kind: 'promote-connector', revision: number },
-    { kind: 'retire-connectors', revision: number, keep: [number] },
+    ...(isWanted
+      ? [{ kind: 'promote-connector', revision: number } as const, { kind: 'retire-connectors', revision: number, keep: [number] } as const]
+      : [{ kind: 'retire-connectors', revision: number, keep: [], urgent: true } as const]),
     ...abandoned.map((other): ForwardingStep => ({ kind: 'drop-revision', revision: other })),
     ...after.filter(({ kind }) => kind !== 'promote-connector' && kind !== 'retire-connectors'),
   ];
-  return { steps, commit: from + 3 };
+  return { steps, commit: from + steps.findIndex(({ kind }) => kind === 'commit-revision') };
 }

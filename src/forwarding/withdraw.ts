@@ -23,7 +23,8 @@ export async function applyWithdrawal(withdrawn: readonly WithdrawnAddress[], re
   const running = ports.connectors.current();
   const stale = await findStale([...new Set(running.map((handle) => handle.revision))], withdrawn, ports);
   const desired = await withoutAddresses(current, withdrawn, reason, ports);
-  const plan = planWithdrawal({ current, desired, running, stale, mode: ports.chooseReplaceMode().mode });
+  const joined = ports.tunnel()?.joined ?? false;
+  const plan = planWithdrawal({ current, desired, joined, running, stale, mode: ports.chooseReplaceMode().mode });
   if (plan.kind === 'unchanged') return nothingToDo(current, ports);
   return executePlan(plan, { desired, current, warnings: [] }, change, { reason }, run);
 }

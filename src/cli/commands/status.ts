@@ -1,4 +1,5 @@
 import type { AnswerOf } from '../../api/client.js';
+import { whyNoConnector } from '../../core/status.js';
 import { printRules } from '../change-printer.js';
 import type { CommandContext, RunCommand } from '../command.js';
 
@@ -29,6 +30,8 @@ function printStatus(context: CommandContext, status: AnswerOf<'status'>): void 
     const colour = connector.state === 'ready' ? 'green' : 'yellow';
     output.line(`connector  ${output.paint(colour, connector.state)}, ${pid}revision ${String(connector.revision)}, ${String(connector.connections)} connection(s)`);
   }
+  const idle = whyNoConnector(status);
+  if (idle !== undefined) output.line(`connector  none: ${idle}`);
   if (setup.state === 'running' || setup.state === 'waiting') output.line(`setup      ${setup.step ?? ''}: ${setup.loginUrl ?? setup.message ?? setup.state}`);
   output.line('rules');
   printRules(context, status.rules);

@@ -1,5 +1,6 @@
 import type { AnswerOf } from '../../api/answers.js';
 import { ERRORS, type ErrorCode } from '../../core/errors.js';
+import { whyNoConnector } from '../../core/status.js';
 import { fail, note, pass, type Check } from '../check.js';
 import type { DoctorScope } from '../scope.js';
 
@@ -33,6 +34,8 @@ export function checkConnector({ status }: Pick<DoctorScope, 'status'>): Check {
   if (status.tunnel === null) return note(name, 'SETUP_REQUIRED', 'No domain is connected yet.', ERRORS.SETUP_REQUIRED.hint);
   const ready = status.connectors.find(({ state }) => state === 'ready');
   if (ready !== undefined) return pass(name, `pid ${ready.pid ?? '?'} serves ${status.tunnel.domain} with ${ready.connections} connection(s)`);
+  const idle = whyNoConnector(status);
+  if (idle !== undefined) return pass(name, `none: ${idle}`);
   const reason = status.attention.find(({ code }) => code in ERRORS && !EXPECTED.has(code));
   if (reason === undefined) return fail(name, 'CONNECTOR_NOT_READY', 'No connector is ready.');
   return fail(name, reason.code as ErrorCode, `No connector is ready: ${reason.message}`, reason.hint);

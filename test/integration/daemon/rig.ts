@@ -27,6 +27,8 @@ export interface Rig {
   certificate(zone?: string): string;
   /** Starts a setup and resolves with its last event, or rejects with what it failed for. */
   setUp(request?: RequestOf<'startSetup'>): Promise<SupervisorEvent>;
+  /** A tunnel of somebody else's in the account; its name. */
+  makeTunnel(name: string): string;
   origin(name: string): Promise<Origin>;
   /** cloudflared processes on revisions of this base directory. */
   connectors(): readonly ProcessEntry[];
@@ -55,9 +57,10 @@ const ZONE = 'example.com';
 const GIVEN = process.env['CLOUDFLARED_SUPERVISOR_CLOUDFLARED'];
 export const CLOUDFLARED_KIND = GIVEN === undefined || GIVEN === '' ? 'stand-in' : 'real';
 
-export async function createRig(options: SandboxOptions = {}): Promise<Rig> {
+/** `beside`: another machine on the same Cloudflare. */
+export async function createRig(options: SandboxOptions = {}, beside?: Pick<Rig, 'sandbox'>): Promise<Rig> {
   const directory = await mkdtemp(join(tmpdir(), 'daemon-'));
-  const sandbox = await startSandbox({ ...(GIVEN === undefined || GIVEN === '' ? {} : { cloudflared: GIVEN }), ...options });
+  const sandbox = beside?.sandbox ?? await startSandbox({ ...(GIVEN === undefined || GIVEN === '' ? {} : { cloudflared: GIVEN }), ...options });
   const baseDir = join(directory, 'base');
   const revisionsDir = join(baseDir, 'revisions');
   const client = createClient({ socketPath: join(baseDir, 'control.sock') });
@@ -72,7 +75,7 @@ export async function createRig(options: SandboxOptions = {}): Promise<Rig> {
     for (const daemon of daemons) await killAndWait(daemon);
     for (const { pid } of connectors()) process.kill(pid, 'SIGKILL');
     for (const origin of origins) await origin.close();
-    await sandbox.close();
+    if (beside === undefined) await sandbox.close();
     await rm(directory, { recursive: true, force: true });
   };
   const close = (): Promise<void> => (closing ??= closeAll());
@@ -109,6 +112,7 @@ export async function createRig(options: SandboxOptions = {}): Promise<Rig> {
       if (last.type === 'setup.failed') throw new Error(`setup failed: ${JSON.stringify(last.data)}`);
       return last;
     },
+    makeTunnel: (name) => sandbox.world.tunnels.create(findZone(ZONE).account.id, name).name,
     origin: async (name) => {
       const origin = await startOrigin(name);
       origins.push(origin);

@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -193,6 +194,31 @@ describe('what is on it', () => {
     expect(found).toMatchObject({ ...noted('FOREIGN_CLOUDFLARED'), hint: expect.stringContaining('import') as string });
     for (const file of [...files, `process ${String(process.pid)} (cloudflared)`]) expect(found.message).toContain(file);
   });
+
+  test('the connector of another supervisor is no cloudflared that could be taken over', async () => {
+    const scene = createScene();
+    const root = tempDirectory();
+    const other = join(tempDirectory(), 'supervisor');
+    const keep = async (config: string): Promise<number> => {
+      const connector = spawn('sh', ['-c', 'sleep 1000; :', '--config', config], { argv0: 'cloudflared', stdio: 'ignore', detached: true });
+      onTestFinished(() => void process.kill(-(connector.pid ?? 0), 'SIGKILL'));
+      await once(connector, 'spawn');
+      return connector.pid ?? 0;
+    };
+    await keep(scene.places.paths.revisionYml(3));
+    const pid = await keep(basePaths(other).revisionYml(7));
+    const found = checkForeign(scene, root, (entry) => entry.argv.some((word) => word.startsWith(other) || word.startsWith(scene.places.baseDir)));
+    expect(found).toMatchObject(noted('FOREIGN_SUPERVISOR'));
+    expect(found.message).toContain(`process ${String(pid)} of ${userInfo().username} in ${other}`);
+    expect(found.message).not.toContain(scene.places.baseDir);
+    expect(found.hint).not.toContain('import');
+    // Beside one that can be.
+    mkdirSync(join(root, 'etc/cloudflared'), { recursive: true });
+    writeFileSync(join(root, 'etc/cloudflared/config.yml'), '');
+    const both = checkForeign(scene, root, (entry) => entry.argv.some((word) => word.startsWith(other)));
+    expect(both).toMatchObject({ ...noted('FOREIGN_CLOUDFLARED'), hint: expect.stringContaining('import') as string });
+    expect(both.message).toMatch(new RegExp(`somebody else: ${root}[^.]*\\.yml\\. .*process ${String(pid)} of .* in ${other}`));
+  });
 });
 
 describe('the network', () => {
@@ -267,7 +293,7 @@ describe('the daemon', () => {
   });
 
   test('the connector', () => {
-    const tunnel = { id: 'id', name: 'name', domain: 'example.com' };
+    const tunnel = { id: 'id', name: 'name', domain: 'example.com', joined: false };
     const connector = { id: 1, pid: 12, state: 'ready', revision: 2, metricsUrl: null, startedAt: null, connections: 4 } as const;
     const trouble = { code: 'CREDENTIALS_REFUSED', message: 'The edge says no.', hint: 'Run setup.' };
     expect(checkConnector({ status: undefined })).toMatchObject(noted('DAEMON_UNREACHABLE'));
@@ -275,6 +301,15 @@ describe('the daemon', () => {
     expect(checkConnector({ status: statusWith({ tunnel, connectors: [connector] }) })).toMatchObject(PASS);
     expect(checkConnector({ status: statusWith({ tunnel, connectors: [{ ...connector, state: 'waiting' }] }) })).toMatchObject(failed('CONNECTOR_NOT_READY'));
     expect(checkConnector({ status: statusWith({ tunnel, attention: [{ code: 'RUNS_AS_ROOT', message: 'root', hint: '' }, trouble] }) })).toMatchObject({ ...failed('CREDENTIALS_REFUSED'), hint: 'Run setup.' });
+  });
+
+  test('the connector of a machine that joined, which runs one for its rules alone', () => {
+    const tunnel = { id: 'id', name: 'name', domain: 'example.com', joined: true };
+    const rule = { hostname: 'app.example.com', path: null, destination: 'http://localhost:1', status: 'live', resolvedIp: null, dns: 'created' } as const;
+    const leaving = { id: 1, pid: 12, state: 'draining', revision: 2, metricsUrl: null, startedAt: null, connections: 4 } as const;
+    expect(checkConnector({ status: statusWith({ tunnel }) })).toMatchObject({ ...PASS, message: expect.stringContaining('joined') as string });
+    expect(checkConnector({ status: statusWith({ tunnel, connectors: [leaving], rules: [{ ...rule, status: 'unresolved' }] }) })).toMatchObject(PASS);
+    expect(checkConnector({ status: statusWith({ tunnel, rules: [rule] }) })).toMatchObject(failed('CONNECTOR_NOT_READY'));
   });
 
   test('what waits for a person', () => {

@@ -19,12 +19,17 @@ const NEXT = [
   { hostname: 'newer.example.com', destination: 'http://localhost:4' },
 ];
 const OTHER_TUNNEL = { ...TUNNEL, id: '99999999-2222-3333-4444-555555555555' };
+const JOINED_ELSEWHERE = { ...OTHER_TUNNEL, domain: 'other.org', joined: true };
 
 interface Scenario {
   readonly name: string;
   readonly mode: ReplaceMode;
   readonly before: readonly unknown[] | undefined;
   readonly request: ChangeRequest;
+  /** This machine joined the tunnel that it begins on. */
+  readonly joined?: true;
+  /** How many connectors run afterwards. */
+  readonly connectors?: 0;
 }
 
 const SCENARIOS: readonly Scenario[] = [
@@ -35,12 +40,21 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'no rules any more', mode: 'overlap', before: RULES, request: { kind: 'replace', rules: [] } },
   { name: 'another tunnel', mode: 'overlap', before: RULES, request: { kind: 'publish', setup: 'setup-1', tunnel: OTHER_TUNNEL } },
   { name: 'another tunnel, by restart', mode: 'restart', before: RULES, request: { kind: 'publish', setup: 'setup-1', tunnel: OTHER_TUNNEL } },
+  { name: 'the first rules of a machine that joined', mode: 'overlap', joined: true, before: [], request: { kind: 'replace', rules: RULES } },
+  { name: 'no rules any more on a machine that joined', mode: 'overlap', joined: true, before: RULES, request: { kind: 'replace', rules: [] }, connectors: 0 },
+  { name: 'the same, by restart', mode: 'restart', joined: true, before: RULES, request: { kind: 'replace', rules: [] }, connectors: 0 },
+  { name: 'joining another tunnel, with rules', mode: 'overlap', before: RULES, request: { kind: 'publish', setup: 'setup-1', tunnel: { ...OTHER_TUNNEL, joined: true } } },
+  { name: 'joining a tunnel of another zone, in which no rule is', mode: 'overlap', before: RULES, request: { kind: 'publish', setup: 'setup-1', tunnel: JOINED_ELSEWHERE }, connectors: 0 },
+  { name: 'a tunnel of ours after one that was joined', mode: 'overlap', joined: true, before: [], request: { kind: 'publish', setup: 'setup-1', tunnel: OTHER_TUNNEL } },
+  { name: 'joining another tunnel after one of ours, both without rules', mode: 'overlap', before: [], request: { kind: 'publish', setup: 'setup-1', tunnel: { ...OTHER_TUNNEL, joined: true } }, connectors: 0 },
 ];
 
 const OPTIONS: ChangeOptions = { reason: 'user', ifRevision: 0 };
 
 async function prepare(scenario: Scenario): Promise<World> {
   const world = new World();
+  world.tunnel = { ...TUNNEL, joined: scenario.joined ?? false };
+  if (scenario.request.kind === 'publish') world.staged = scenario.request.tunnel;
   if (scenario.before !== undefined) await startSupervisor(world).writer.submit({ kind: 'replace', rules: scenario.before }, { reason: 'user' });
   world.events.length = 0;
   world.fewestServing = Number.POSITIVE_INFINITY;
@@ -75,10 +89,11 @@ describe.each(SCENARIOS)('$name', (scenario) => {
     const world = await finished();
     expect(world.eventTypes()).toEqual(['forwarding.accepted', 'forwarding.applied']);
     expect(world.journals.size).toBe(0);
-    expect(world.serving()).toHaveLength(1);
-    expect(world.processes).toHaveLength(1);
+    expect(world.serving()).toHaveLength(scenario.connectors ?? 1);
+    expect(world.processes).toHaveLength(scenario.connectors ?? 1);
     expect(world.copy).toBe(world.committed);
-    if (scenario.before !== undefined) expect(world.fewestServing).toBeGreaterThanOrEqual(scenario.mode === 'overlap' ? 1 : 0);
+    const startsWithOne = scenario.before !== undefined && !(scenario.joined === true && scenario.before.length === 0);
+    if (startsWithOne) expect(world.fewestServing).toBeGreaterThanOrEqual(scenario.mode === 'overlap' && scenario.connectors !== 0 ? 1 : 0);
   });
 
   test('killed at any call, or without power, it is exactly as before or exactly as after', async () => {

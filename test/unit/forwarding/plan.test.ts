@@ -4,6 +4,8 @@ import type { DnsChange, DnsPlan } from '../../../src/core/dns.js';
 import type { Revision } from '../../../src/core/revision.js';
 import { planChange, planWithdrawal, type PlanInput } from '../../../src/forwarding/plan.js';
 import type { ForwardingStep } from '../../../src/forwarding/steps.js';
+import { revisionToServe } from '../../../src/forwarding/wants-connector.js';
+import { TUNNEL } from './world.js';
 
 const revision = (number: number, configHash: string, more: Partial<Revision> = {}): Revision => ({
   revision: number, createdAt: '', reason: 'user', tunnelId: 't1', domain: 'example.com', rules: [], setAside: [], addresses: [], configHash, ...more,
@@ -20,6 +22,7 @@ const handle = (number: number) => ({ id: number, pid: number, revision: number 
 const input: fc.Arbitrary<PlanInput> = fc.record({
   current: fc.option(fc.constantFrom('same', 'other').map((hash) => revision(4, hash)), { nil: undefined }),
   desired: fc.constantFrom(content(5, 'same'), content(5, 'same', { domain: 'example.org' }), content(5, 'next')),
+  joined: fc.constant(false),
   dns: fc.tuple(fc.nat(3), fc.nat(3)).map(([publish, withdraw]) => dns(publish, withdraw)),
   running: fc.constantFrom([], [handle(4)], [handle(2), handle(4)], [handle(3)]),
   mode: fc.constantFrom('overlap', 'restart'),
@@ -89,7 +92,7 @@ describe('any plan', () => {
   });
 
   test('is nothing where nothing changes', () => {
-    const same: PlanInput = { current: revision(4, 'same'), desired: content(5, 'same'), dns: dns(0, 0), running: [handle(4)], mode: 'overlap', setup: undefined };
+    const same: PlanInput = { current: revision(4, 'same'), desired: content(5, 'same'), joined: false, dns: dns(0, 0), running: [handle(4)], mode: 'overlap', setup: undefined };
     expect(planChange(same)).toEqual({ kind: 'unchanged' });
     expect(planChange({ ...same, dns: dns(1, 1) }).kind).toBe('records');
     expect(planChange({ ...same, setup: 's1' }).kind).toBe('revision');
@@ -105,7 +108,7 @@ describe('any withdrawal', () => {
     fc.assert(
       fc.property(fc.constantFrom('same', 'next'), fc.subarray([2, 4, 6]), fc.subarray([2, 4, 6], { minLength: 1 }), fc.constantFrom('overlap', 'restart'), (hash, staleOnes, running, mode) => {
         const stale = staleOnes.filter((one) => running.includes(one));
-        const plan = planWithdrawal({ current: revision(4, 'same'), desired: content(7, hash, { addresses: [{ deviceId: 'x', address: 'y', mac: undefined, at: '' }] }), running: running.map(handle), stale, mode });
+        const plan = planWithdrawal({ current: revision(4, 'same'), desired: content(7, hash, { addresses: [{ deviceId: 'x', address: 'y', mac: undefined, at: '' }] }), joined: false, running: running.map(handle), stale, mode });
         if (plan.kind !== 'revision') throw new Error('nothing planned');
         expect(plan.steps[plan.commit ?? -1]?.kind).toBe('commit-revision');
         expect(plan).toMatchObject({ finishFrom: 1, commit: 1 });
@@ -117,5 +120,41 @@ describe('any withdrawal', () => {
         else if (running.includes(4) && !stale.includes(4)) expect(last.has(4)).toBe(true);
       }),
     );
+  });
+});
+
+describe('a machine that joined its tunnel', () => {
+  const rule = (status: 'live' | 'unresolved') => ({ rules: [{ rule: { hostname: 'app.example.com', destination: 'http://localhost:1' }, status }] });
+  const kinds = (plan: ReturnType<typeof planChange>): readonly string[] => (plan.kind === 'unchanged' ? [] : plan.steps.map(({ kind }) => kind));
+  const joined: PlanInput = { current: undefined, desired: content(5, 'next'), joined: true, dns: dns(0, 0), running: [], mode: 'overlap', setup: 's1' };
+
+  test('starts no connector while it has no rule that can be served', () => {
+    expect(kinds(planChange(joined))).toEqual(['write-revision', 'install-artifacts', 'commit-revision', 'write-copies', 'forget-artifacts']);
+    expect(kinds(planChange({ ...joined, setup: undefined, desired: content(5, 'next', rule('unresolved')), dns: dns(1, 0) }))).toEqual(['write-revision', 'publish-record', 'commit-revision', 'write-copies']);
+  });
+
+  test('starts one with its first rule', () => {
+    expect(kinds(planChange({ ...joined, setup: undefined, current: revision(4, 'same'), desired: content(5, 'next', rule('live')), dns: dns(1, 0) }))).toEqual([
+      'write-revision', 'start-connector', 'verify-connector', 'publish-record', 'verify-connector', 'commit-revision', 'promote-connector', 'retire-connectors', 'write-copies',
+    ]);
+  });
+
+  test.each(['overlap', 'restart'] as const)('lets it go after its last rule, by %s', (mode) => {
+    const plan = planChange({ ...joined, setup: undefined, mode, current: revision(4, 'same', rule('live')), running: [handle(4)], dns: dns(0, 1) });
+    expect(kinds(plan)).toEqual(['write-revision', 'commit-revision', 'retire-connectors', 'write-copies', 'withdraw-record']);
+    expect(plan.kind === 'revision' ? plan.steps[2] : undefined).toEqual({ kind: 'retire-connectors', revision: 5, keep: [], urgent: true });
+  });
+
+  test('lets it go with the only address that it served', () => {
+    const plan = planWithdrawal({ current: revision(4, 'same', rule('live')), desired: content(5, 'next', rule('unresolved')), joined: true, running: [handle(4)], stale: [4], mode: 'overlap' });
+    expect(kinds(plan)).toEqual(['write-revision', 'commit-revision', 'kill-connectors', 'retire-connectors', 'write-copies']);
+  });
+
+  test('is not known to be one while another tunnel is installed than that of the revision', () => {
+    expect(revisionToServe({ ...TUNNEL, joined: false }, revision(4, 'same', { tunnelId: TUNNEL.id }))).toBe(4);
+    expect(revisionToServe({ ...TUNNEL, joined: false }, revision(4, 'same'))).toBeUndefined();
+    expect(revisionToServe({ ...TUNNEL, joined: true }, revision(4, 'same', { tunnelId: TUNNEL.id, ...rule('unresolved') }))).toBeUndefined();
+    expect(revisionToServe({ ...TUNNEL, joined: true }, revision(4, 'same', rule('live')))).toBe(4);
+    expect(revisionToServe(undefined, revision(4, 'same', rule('live')))).toBeUndefined();
   });
 });

@@ -9,6 +9,7 @@ import type { ApplyLimits, ApplyPorts, ReplaceMode } from '../../../src/forwardi
 import type { IngressRule } from '../../../src/core/ingress.js';
 import type { ConnectorHandle } from '../../../src/forwarding/ports.js';
 import { createWriter, type ForwardingWriter } from '../../../src/forwarding/writer.js';
+import { revisionToServe } from '../../../src/forwarding/wants-connector.js';
 import { orAbandon } from '../../../src/transaction/abandon.js';
 import type { Gate, JournalEntry, JournalHeader, OpenJournal } from '../../../src/transaction/ports.js';
 import { parse } from 'yaml';
@@ -46,6 +47,12 @@ export class World {
   fewestServing = Number.POSITIVE_INFINITY;
   mostRunning = 0;
   tunnel: TunnelIdentity | undefined = TUNNEL;
+  /** What a setup has staged. */
+  staged: TunnelIdentity | undefined;
+
+  installed(): TunnelIdentity | undefined {
+    return this.artifacts === 'new' ? (this.staged ?? this.tunnel) : this.tunnel;
+  }
 
   serving(): readonly Process[] {
     return this.processes.filter((process) => process.serving);
@@ -249,7 +256,7 @@ export function startSupervisor(world: World, options: SupervisorOptions = {}): 
       unfinished: async () => structuredClone([...world.journals.values()]),
       reopen: async (change) => openJournal(change),
     },
-    tunnel: () => world.tunnel,
+    tunnel: () => world.installed(),
     credentialsFile: (tunnelId) => `/base/${tunnelId}.json`,
     createChangeId: () => `change-${world.events.length}-${(changes += 1)}`,
     chooseReplaceMode: () => ({ mode: options.mode ?? 'overlap' }),
@@ -270,8 +277,15 @@ const stoppedClock: Clock = {
 /** What a starting daemon does: the committed revision is served, and what was left unfinished is finished or undone. */
 export async function restart(world: World, options: SupervisorOptions = {}): Promise<Supervisor> {
   const supervisor = startSupervisor(world, options);
-  if (world.committed !== undefined) supervisor.ports.connectors.promote(world.committed);
+  const { connectors, tunnel, revisions } = supervisor.ports;
+  const serve = async (): Promise<void> => {
+    const revision = revisionToServe(tunnel(), revisions.current());
+    if (revision !== undefined) connectors.promote(revision);
+  };
+  if (revisionToServe(tunnel(), revisions.current()) === undefined) await Promise.all(connectors.current().map((orphan) => connectors.stop(orphan)));
+  await serve();
   await supervisor.writer.recover();
+  await serve();
   return supervisor;
 }
 
