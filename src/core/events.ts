@@ -10,7 +10,8 @@ export interface EventData {
   'setup.step-started': { step: SetupStep };
   'setup.step-waiting': { step: SetupStep; message: string };
   'setup.step-completed': { step: SetupStep; detail: string };
-  'setup.completed': { domain: string; tunnelId: string; tunnelName: string; tunnelExisted: boolean };
+  /** `setAside`: rules outside the zone, kept and not published. What is optional an earlier version did not say. */
+  'setup.completed': { domain: string; tunnelId: string; tunnelName: string; tunnelExisted: boolean; joined?: boolean; setAside?: string[]; warnings?: Warning[] };
   'setup.failed': { step: SetupStep; error: ErrorBody };
   'tunnel.disconnected': { tunnelId: string; domain: string };
   'login.url-issued': { url: string; expiresAt: string; attempt: number };
@@ -41,6 +42,10 @@ export interface EventData {
   'binary.reverted': { version: string; error: ErrorBody };
   'document.restored': { file: string; setAsideAs: string; problem: string };
   'copy.edited': { file: string; outcome: 'applied' | 'set-aside'; message: string };
+  /** One of them, or its directory, could not be read or written: what is published is right all the same. */
+  'copy.failed': Warning;
+  /** All of them, after some had failed. */
+  'copy.restored': { revision: number };
   'journal.recovered': { change: string; outcome: 'finished' | 'undone' | 'failed'; message: string };
 }
 

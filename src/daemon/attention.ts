@@ -37,6 +37,10 @@ export function attend(state: AttentionState, event: SupervisorEvent): Attention
       return raise(state, `document ${event.data.file}`, toAttention('DOCUMENT_CORRUPT', `${event.data.file}: ${event.data.problem}; it stands beside it as ${event.data.setAsideAs}`));
     case 'copy.edited':
       return event.data.outcome === 'applied' ? state : raise(state, `copy ${event.data.file}`, toAttention('FORWARDING_INVALID', event.data.message, 'Correct the file that was set aside and put it in place again before a restart, or use `forward set`.'));
+    case 'copy.failed':
+      return raise(state, `unwritten ${event.data.message}`, toAttention(event.data.code, event.data.message));
+    case 'copy.restored':
+      return clear(state, (about) => about.startsWith('unwritten '));
     case 'journal.recovered':
       return event.data.outcome === 'failed' ? raise(state, 'journal', toAttention('ROLLBACK_FAILED', event.data.message, `The next start tries again. To have no part of it tried any more, move journal/${event.data.change}.jsonl out of the base directory.`)) : clear(state, (about) => about === 'journal');
     default:

@@ -61,6 +61,14 @@ interface TakenIn {
 }
 
 export function createCopies({ sources, hashes, revisions, emit, clock }: CopiesParts): KeptCopies {
+  let hasFailed = false;
+  const fail = (error: unknown): Warning => {
+    const { code, message } = toSupervisorError(error);
+    hasFailed = true;
+    emit('copy.failed', { code, message });
+    return { code, message };
+  };
+
   /** One directory after the other: where one cannot be written, the others are all the same. */
   const writeAll = async (revision: Revision): Promise<readonly Warning[]> => {
     const warnings: Warning[] = [];
@@ -68,8 +76,12 @@ export function createCopies({ sources, hashes, revisions, emit, clock }: Copies
       try {
         await hashes.write((await Promise.all(group.map((source) => source.render(revision)))).flat(), revision.revision);
       } catch (error) {
-        warnings.push(toWarning(error));
+        warnings.push(fail(error));
       }
+    }
+    if (hasFailed && warnings.length === 0) {
+      hasFailed = false;
+      emit('copy.restored', { revision: revision.revision });
     }
     return warnings;
   };
@@ -109,13 +121,13 @@ export function createCopies({ sources, hashes, revisions, emit, clock }: Copies
       for (const source of sources) {
         const one = await takeInOne(source, current, writer).catch((error: unknown): TakenIn => {
           // One that cannot be read is no reason not to look at the others.
-          emit('daemon.warned', toWarning(error));
+          fail(error);
           return { behind: false };
         });
         taken.push(one);
       }
       const now = current === undefined ? undefined : (revisions.current() ?? current);
-      if (now !== undefined && taken.some(({ behind }) => behind)) for (const warning of await writeAll(now)) emit('daemon.warned', warning);
+      if (now !== undefined && taken.some(({ behind }) => behind)) await writeAll(now);
       for (const { told } of taken) if (told !== undefined) emit('copy.edited', told);
     },
     remove: async (remove) => {
@@ -128,8 +140,3 @@ export function createCopies({ sources, hashes, revisions, emit, clock }: Copies
 
 const byDirectory = (sources: readonly CopySource[]): readonly (readonly CopySource[])[] =>
   [...new Set(sources.map(({ path }) => dirname(path)))].map((directory) => sources.filter(({ path }) => dirname(path) === directory));
-
-function toWarning(error: unknown): Warning {
-  const { code, message } = toSupervisorError(error);
-  return { code, message };
-}

@@ -25,6 +25,7 @@ export function logEvent(logger: Logger, event: SupervisorEvent): void {
     case 'connector.lost':
     case 'dns.drifted':
     case 'copy.edited':
+    case 'copy.failed':
     case 'journal.recovered':
       logger.warn(fields, event.type);
       return;

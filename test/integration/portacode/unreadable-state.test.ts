@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { PortacodeEvent } from '../../../src/portacode/events.js';
-import { createPortacodeRig, type PortacodeRig } from './portacode-rig.js';
+import { createPortacodeRig, eventually, type PortacodeRig } from './portacode-rig.js';
 
 /** In the place of the tunnel's state file stands what cannot be read, whoever the daemon works for. */
 function spoilTunnelFile({ directory, stateDir }: PortacodeRig): void {
@@ -40,4 +40,23 @@ test('nor does it make a failure of a setup that succeeded', async () => {
   await rig.connect();
   spoilTunnelFile(rig);
   expect(await rig.connect()).toMatchObject({ event: 'cloudflare_tunnel_configured', success: true, cloudflare_tunnel: {} });
+});
+
+test('what could not be read or written is nothing to look at any more, once it is repaired and written', async () => {
+  const rig = await createPortacodeRig();
+  const first = await rig.serve();
+  await rig.connect();
+  first.kill('SIGTERM');
+  await first.ended;
+  const attention = async (): Promise<readonly string[]> => (await rig.client.status()).attention.map(({ code }) => code).filter((code) => code !== 'RUNS_AS_ROOT');
+
+  spoilTunnelFile(rig);
+  await rig.serve();
+  await eventually(attention).toEqual(['STORAGE_FAILED']);
+  expect(await rig.client.addRule({ hostname: 'a.example.com', destination: 'http://127.0.0.1:1' })).toMatchObject({ warnings: [{ code: 'STORAGE_FAILED' }] });
+  expect(await attention()).toEqual(['STORAGE_FAILED']);
+
+  rmSync(join(rig.stateDir, 'cloudflare_tunnel.json'));
+  expect(await rig.client.addRule({ hostname: 'b.example.com', destination: 'http://127.0.0.1:1' })).toMatchObject({ warnings: [] });
+  expect(await attention()).toEqual([]);
 });
