@@ -102,6 +102,9 @@ export function basePaths(baseDir: string): BasePaths {
   };
 }
 
+/** Whose revision a file is: the base directory of a supervisor, this one or another; undefined where it is none. Pure. */
+export const baseDirOfRevision = (file: string): string | undefined => /^(.*)\/revisions\/\d+\.yml$/.exec(file)?.[1];
+
 /** The directories of the base directory that are there from the start, all 0700. */
 export const baseDirectories = (paths: BasePaths): readonly string[] => [
   paths.revisionsDir, paths.journalDir, paths.setupDir, paths.binDir, paths.logDir,

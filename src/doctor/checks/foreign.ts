@@ -1,5 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { baseDirOfRevision } from '../../host/base-paths.js';
+import { findUid } from '../../host/passwd.js';
 import { listProcesses, type ProcessEntry } from '../../host/process-table.js';
 import { note, pass, type Check } from '../check.js';
 import type { DoctorScope } from '../scope.js';
@@ -13,18 +15,33 @@ const FOREIGN_FILES = [
 ] as const;
 const OWN_CONFIGS = ['config.yml', 'config.yaml'] as const;
 
-/** Other people's cloudflared: reported, never touched. `root` is where to look, for tests. */
-export function checkForeign({ places, identity }: Pick<DoctorScope, 'places' | 'identity'>, root = '/'): Check {
-  const ours = `${places.paths.revisionsDir}/`;
-  const processes = listProcesses((entry) => isCloudflared(entry) && !entry.argv.some((argument) => argument.startsWith(ours)));
+/** Other people's cloudflared: reported, never touched. `root` is where to look, and `among` at whom, for tests. */
+export function checkForeign({ places, identity }: Pick<DoctorScope, 'places' | 'identity'>, root = '/', among: (entry: ProcessEntry) => boolean = () => true): Check {
+  const processes = listProcesses((entry) => isCloudflared(entry) && among(entry)).map((entry) => ({ ...entry, keptIn: readKeeper(entry) }));
+  const supervised = processes.flatMap(({ pid, keptIn }) => (keptIn === undefined || keptIn === places.baseDir ? [] : [`process ${pid}${describeOwner(pid)} in ${keptIn}`]));
   const home = identity.home;
   const files = [
     ...FOREIGN_FILES.map((file) => join(root, file)),
     ...(home === undefined ? [] : OWN_CONFIGS.map((file) => join(home, '.cloudflared', file))),
   ].filter((file) => existsSync(file));
-  if (processes.length === 0 && files.length === 0) return pass(NAME, 'none');
-  const found = [...processes.map(({ pid, argv }) => `process ${pid} (${describe(argv)})`), ...files];
-  return note(NAME, 'FOREIGN_CLOUDFLARED', `There is a cloudflared of somebody else: ${found.join(', ')}. It is not touched.`, '`cloudflared-supervisor import` says what could be taken over from it.');
+  const found = [...processes.flatMap(({ pid, argv, keptIn }) => (keptIn === undefined ? [`process ${pid} (${describe(argv)})`] : [])), ...files];
+  const others = supervised.length === 0 ? '' : `Another supervisor keeps ${supervised.join(', ')}. It is not touched.`;
+  if (found.length > 0)
+    return note(NAME, 'FOREIGN_CLOUDFLARED', `There is a cloudflared of somebody else: ${found.join(', ')}. It is not touched. ${others}`.trimEnd(), '`cloudflared-supervisor import` says what could be taken over from it.');
+  if (others !== '') return note(NAME, 'FOREIGN_SUPERVISOR', others, 'There is nothing to do: each supervisor minds its own connectors.');
+  return pass(NAME, 'none');
+}
+
+/** The base directory of the supervisor whose connector it is. */
+const readKeeper = ({ argv }: ProcessEntry): string | undefined => argv.map((word) => baseDirOfRevision(word.replace(/^--config=/, ''))).find((baseDir) => baseDir !== undefined);
+
+function describeOwner(pid: number): string {
+  try {
+    const { uid } = statSync(`/proc/${pid}`);
+    return ` of ${findUid(uid)?.name ?? `uid ${uid}`}`;
+  } catch {
+    return ''; // It has just ended, or there is no /proc to ask.
+  }
 }
 
 const isCloudflared = ({ argv }: ProcessEntry): boolean => basename(argv[0] ?? '') === 'cloudflared';

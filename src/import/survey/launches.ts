@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { baseDirOfRevision } from '../../host/base-paths.js';
 import type { Authority, Origin, ProcessOrigin, Unreadable } from '../findings.js';
 import { findProgram, parseInvocation, showCommandLine, withEnvironment, type Invocation } from '../parse/invocation.js';
 import type { SurveyFiles, SurveyProcess } from './ports.js';
@@ -24,13 +25,14 @@ export interface Homes {
 }
 
 /** A connector that a supervisor keeps, ours or another user's: nothing to take over. */
-const OF_A_SUPERVISOR = /\/revisions\/\d+\.yml$/;
+const isSupervised = ({ flags }: Invocation): boolean => baseDirOfRevision(flags.get('config') ?? '') !== undefined;
+
 const CONTAINER = /(?:docker|containerd|kubepods|libpod|crio|lxc)[-/.:_]?[\w.:-]*/;
 
 export async function findProcessLaunches(processes: readonly SurveyProcess[], services: readonly FoundService[], ownCgroup: string, files: SurveyFiles, homes: Homes): Promise<readonly Launch[]> {
   const launches = processes.flatMap((entry) => {
     const invocation = parseInvocation(entry.argv);
-    return invocation === undefined || OF_A_SUPERVISOR.test(invocation.flags.get('config') ?? '') ? [] : [{ entry, invocation }];
+    return invocation === undefined || isSupervised(invocation) ? [] : [{ entry, invocation }];
   });
   // A wrapper (sudo, tini) has the same words as the program that it runs; that one counts.
   const programs = launches.filter(({ entry }) => !launches.some((other) => other.entry.ppid === entry.pid));
@@ -66,7 +68,7 @@ export function findServiceLaunches(services: readonly FoundService[], running: 
   return services.flatMap(({ origin, authority, text, unreadable }): readonly Launch[] => {
     if ((origin.name.includes('@.') || text.words === undefined) && instances.has(origin.file)) return [];
     const invocation = text.words === undefined ? undefined : parseInvocation(text.words);
-    if (text.words !== undefined && (invocation === undefined || OF_A_SUPERVISOR.test(invocation.flags.get('config') ?? ''))) return [];
+    if (text.words !== undefined && (invocation === undefined || isSupervised(invocation))) return [];
     const home = text.environment['HOME'] ?? (origin.init === 'systemd-user' ? user.home : homes.home(text.user ?? 'root')?.home);
     const why: readonly Unreadable[] = text.words === undefined && unreadable.length === 0
       ? [{ path: origin.file, code: 'STORAGE_FAILED', message: `${origin.file} does not say plainly what it runs`, hint: 'While it runs, its process says so.' }]
