@@ -27,8 +27,11 @@ export function checkLock({ status, places, lockHolder }: Pick<DoctorScope, 'sta
   return pass(name, `held by pid ${pid} since ${since}`);
 }
 
+/** In which a connector gets ready, and a daemon starts one, where nothing is in the way. */
+const START_MS = 10_000;
+
 /** Whether what is published is served. */
-export function checkConnector({ status }: Pick<DoctorScope, 'status'>): Check {
+export function checkConnector({ status }: Pick<DoctorScope, 'status'>, now: () => number = Date.now): Check {
   const name = 'connector';
   if (status === undefined) return note(name, 'DAEMON_UNREACHABLE', 'Not looked at: no daemon serves.', START);
   if (status.tunnel === null) return note(name, 'SETUP_REQUIRED', 'No domain is connected yet.', ERRORS.SETUP_REQUIRED.hint);
@@ -37,8 +40,18 @@ export function checkConnector({ status }: Pick<DoctorScope, 'status'>): Check {
   const idle = whyNoConnector(status);
   if (idle !== undefined) return pass(name, `none: ${idle}`);
   const reason = status.attention.find(({ code }) => code in ERRORS && !EXPECTED.has(code));
-  if (reason === undefined) return fail(name, 'CONNECTOR_NOT_READY', 'No connector is ready.');
-  return fail(name, reason.code as ErrorCode, `No connector is ready: ${reason.message}`, reason.hint);
+  if (reason !== undefined) return fail(name, reason.code as ErrorCode, `No connector is ready: ${reason.message}`, reason.hint);
+  const starting = describeStart(status, now());
+  if (starting !== undefined) return note(name, 'CONNECTOR_STARTING', `No connector is ready yet: ${starting}.`, 'Look again in a few seconds.');
+  return fail(name, 'CONNECTOR_NOT_READY', 'No connector is ready.');
+}
+
+/** Undefined where nothing has started just now. */
+function describeStart({ connectors, daemon }: AnswerOf<'status'>, now: number): string | undefined {
+  const isYoung = (startedAt: string | null): boolean => startedAt !== null && now - Date.parse(startedAt) < START_MS;
+  const starting = connectors.find(({ state, startedAt }) => state === 'starting' && isYoung(startedAt));
+  if (starting !== undefined) return `pid ${starting.pid ?? '?'} is starting`;
+  return connectors.length === 0 && isYoung(daemon.startedAt) ? 'the daemon has just started' : undefined;
 }
 
 /** What is no trouble: said by other checks, or by the status. */

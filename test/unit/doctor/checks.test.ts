@@ -303,6 +303,22 @@ describe('the daemon', () => {
     expect(checkConnector({ status: statusWith({ tunnel, attention: [{ code: 'RUNS_AS_ROOT', message: 'root', hint: '' }, trouble] }) })).toMatchObject({ ...failed('CREDENTIALS_REFUSED'), hint: 'Run setup.' });
   });
 
+  test('a connector, or a daemon, that has only just started is not expected to serve yet', () => {
+    const tunnel = { id: 'id', name: 'name', domain: 'example.com', joined: false };
+    const startedAt = '2026-01-01T00:00:00.000Z';
+    const after = (ms: number) => (): number => Date.parse(startedAt) + ms;
+    const starting = { id: 1, pid: 12, state: 'starting', revision: 2, metricsUrl: null, startedAt, connections: 0 } as const;
+    const status = statusWith({ tunnel, connectors: [starting] });
+    expect(checkConnector({ status }, after(9_000))).toMatchObject({ ...noted('CONNECTOR_STARTING'), message: expect.stringContaining('pid 12') as string });
+    expect(checkConnector({ status }, after(11_000))).toMatchObject(failed('CONNECTOR_NOT_READY'));
+    // Recovering: it starts its connector after that.
+    const young = statusWith({ tunnel });
+    expect(checkConnector({ status: { ...young, daemon: { ...young.daemon, startedAt } } }, after(9_000))).toMatchObject(noted('CONNECTOR_STARTING'));
+    expect(checkConnector({ status: { ...young, daemon: { ...young.daemon, startedAt } } }, after(11_000))).toMatchObject(failed('CONNECTOR_NOT_READY'));
+    // Started again and again.
+    expect(checkConnector({ status: { ...status, attention: [{ code: 'CONNECTOR_CRASHED', message: 'It ended.', hint: 'Look.' }] } }, after(1_000))).toMatchObject(failed('CONNECTOR_CRASHED'));
+  });
+
   test('the connector of a machine that joined, which runs one for its rules alone', () => {
     const tunnel = { id: 'id', name: 'name', domain: 'example.com', joined: true };
     const rule = { hostname: 'app.example.com', path: null, destination: 'http://localhost:1', status: 'live', resolvedIp: null, dns: 'created' } as const;
