@@ -12,15 +12,21 @@ export interface DnsWanted {
   readonly joined: boolean;
   /** Replace what is not ours. */
   readonly takeover: boolean;
+  /** Names that the takeover is about: looked at even where the ledger has them as wanted. All, unless given. */
+  readonly asked?: readonly string[];
 }
 
 /** The records at the names of `namesToObserve`, all types; `unreadable` where the token may not read them. */
 export type Observed = ReadonlyMap<string, readonly DnsRecord[]> | 'unreadable';
 
-/** Names whose record may have to change: those that the ledger does not already have as wanted. */
+/**
+ * Names whose record may have to change: those that the ledger does not already have as wanted, and those that are to be
+ * taken over, whose record somebody may have changed since.
+ */
 export function namesToObserve(wanted: DnsWanted, ledger: readonly LedgerEntry[]): readonly string[] {
   const entries = byHostname(ledger);
-  return unique(wanted.hostnames).filter((hostname) => !isSettled(entries.get(hostname), wanted));
+  const taken = new Set(wanted.takeover ? (wanted.asked ?? wanted.hostnames) : []);
+  return unique(wanted.hostnames).filter((hostname) => taken.has(hostname) || !isSettled(entries.get(hostname), wanted));
 }
 
 export function planDns(wanted: DnsWanted, ledger: readonly LedgerEntry[], observed: Observed): DnsPlan {
@@ -35,7 +41,9 @@ export function planDns(wanted: DnsWanted, ledger: readonly LedgerEntry[], obser
       publish.push(planUnseen(hostname, entry, wanted));
       continue;
     }
-    const decision = decide(hostname, (observed.get(hostname) ?? []).filter(isRival), entry, wanted);
+    const rivals = (observed.get(hostname) ?? []).filter(isRival);
+    if (isSettled(entry, wanted) && rivals.length === 1 && rivals.every((record) => leadsTo(record, tunnelTarget(wanted.tunnelId)))) continue;
+    const decision = decide(hostname, rivals, entry, wanted);
     if ('conflicts' in decision) conflicts.push(...decision.conflicts);
     else publish.push(decision);
     if (entry !== undefined && entry.zoneId !== wanted.zoneId) {

@@ -48,9 +48,10 @@ export interface Connectors {
 export interface DnsRecords {
   /**
    * Reads what is there (at most one request a new name) and decides. Makes no request where no name is new: removals
-   * come from the ledger alone, so that a rule can go while Cloudflare is away. `joined`: nothing is ever deleted.
+   * come from the ledger alone, so that a rule can go while Cloudflare is away. `joined`: nothing is ever deleted. With
+   * `takeover` the records of the names `asked` (all, unless given) are read again, and taken back from whoever has them.
    */
-  plan(wanted: { readonly hostnames: readonly string[]; readonly zoneId: string; readonly domain: string; readonly tunnelId: string; readonly joined: boolean; readonly takeover: boolean }): Promise<DnsPlan>;
+  plan(wanted: { readonly hostnames: readonly string[]; readonly zoneId: string; readonly domain: string; readonly tunnelId: string; readonly joined: boolean; readonly takeover: boolean; readonly asked?: readonly string[] }): Promise<DnsPlan>;
   /**
    * Resolves when Cloudflare's limit on requests lets one more change be carried out: after a thousand names that may
    * take minutes, which are not to be counted as its being away. Await it before the deadline of `execute` begins.

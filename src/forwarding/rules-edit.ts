@@ -15,11 +15,15 @@ export interface StoredRules {
   readonly setAside: readonly ForwardingRule[];
 }
 
-/** What an edit gives: not validated yet. `focus` is the index of the one rule it is about, for its problems. */
+/**
+ * What an edit gives: not validated yet. `focus` is the index of the one rule it is about, for its problems; `asked` are the
+ * names that it is about, where they are more.
+ */
 export interface EditedRules {
   readonly rules: readonly unknown[];
   readonly setAside: readonly ForwardingRule[];
   readonly focus?: number;
+  readonly asked?: readonly string[];
 }
 
 /** Pure. Throws RULE_EXISTS or RULE_UNKNOWN. Called when its turn comes, with what is stored then; maybe more than once. */

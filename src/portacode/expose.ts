@@ -52,7 +52,7 @@ export function createExpose(ports: ExposePorts, files: ContainerFiles): Expose 
       const answer = await ports.forwarding.edit((now) => {
         const allocation = allocateHostnames({ rules: now.rules, domain, deviceId, specs });
         if (!isDeepStrictEqual(allocation.exposed, exposed)) throw new NamesMoved();
-        return { rules: allocation.rules, setAside: withoutOwn(now, deviceId, domain) };
+        return { rules: allocation.rules, setAside: withoutOwn(now, deviceId, domain), asked: exposed.map(({ hostname }) => hostname) };
       }, wish);
       return { ...answer, rules: ownViews(answer.rules, deviceId), warnings: [...told.warnings, ...ownWarnings(answer, deviceId)], deviceId, domain, exposed };
     } catch (error) {

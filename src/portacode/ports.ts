@@ -35,8 +35,8 @@ export interface ChangeWish {
 
 export interface Forwarding {
   readonly current: () => Published;
-  /** `edit` is pure and called when its turn comes, maybe more than once. */
-  edit(edit: (stored: StoredRules) => StoredRules, wish: ChangeWish): Promise<ChangeAnswer>;
+  /** `edit` is pure and called when its turn comes, maybe more than once; `asked` are the names that a takeover is about. */
+  edit(edit: (stored: StoredRules) => StoredRules & { readonly asked?: readonly string[] }, wish: ChangeWish): Promise<ChangeAnswer>;
   /** The same rules: devices are resolved and records looked at again. */
   refresh(wish: ChangeWish): Promise<ChangeAnswer>;
 }

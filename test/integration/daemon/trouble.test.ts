@@ -53,6 +53,28 @@ describe('trouble with Cloudflare', () => {
     expect(rig.sandbox.world.records.named('www.example.com')).toMatchObject([foreign]);
   });
 
+  test('a record that somebody changed is taken back when asked to, for the rule that is named alone', async () => {
+    const rig = await createRig();
+    const { one, two } = await publishOne(rig);
+    const other = 'other.example.com';
+    await rig.client.addRule({ hostname: other, destination: two.url });
+    for (const name of [HOSTNAME, other]) {
+      const [record] = rig.sandbox.world.records.named(name);
+      rig.sandbox.world.records.patch(zoneOf(rig), record?.id ?? '', { content: 'elsewhere.example.net' });
+    }
+    const rule = { hostname: HOSTNAME, destination: one.url };
+    rig.sandbox.requests.clear();
+    expect(await rig.client.addRule(rule)).toMatchObject({ outcome: 'unchanged' });
+    expect(rig.sandbox.requests.list().filter(({ path }) => path.endsWith('dns_records'))).toEqual([]);
+    expect(await rig.client.addRule({ ...rule, takeover: true })).toMatchObject({ outcome: 'applied', rules: [{ dns: 'taken-over' }, { dns: 'created' }] });
+    await rig.visitors.until(HOSTNAME, isFrom('one'), 5_000);
+    expect(rig.sandbox.world.records.named(other)).toMatchObject([{ content: 'elsewhere.example.net' }]);
+    expect(await rig.client.addRule({ ...rule, takeover: true })).toMatchObject({ outcome: 'unchanged' });
+    // With another destination, too; and for all rules that are given.
+    expect(await rig.client.replaceForwarding({ rules: [rule, { hostname: other, destination: one.url }], takeover: true })).toMatchObject({ outcome: 'applied' });
+    await rig.visitors.until(other, isFrom('one'), 5_000);
+  });
+
   test('a record that somebody removed is made again at the next start', async () => {
     const rig = await createRig();
     const { daemon } = await publishOne(rig);

@@ -27,6 +27,28 @@ describe('a plan of DNS records', () => {
     expect(planIn({ records: [record], ledger }, wanted([APP]))).toEqual({ publish: [], withdraw: [], conflicts: [], warnings: [] });
   });
 
+  describe('where a takeover was asked for', () => {
+    const record = makeRecord(APP, 'CNAME', TARGET);
+    const entry = makeEntry(record);
+    const drifted = { ...record, content: 'elsewhere.example.net' };
+
+    test('takes over what somebody made of a record that the ledger has as wanted', () => {
+      const wish = wanted([APP], { takeover: true });
+      expect(planIn({ records: [drifted], ledger: [entry] }, wish).publish).toEqual([{ kind: 'take-over-record', hostname: APP, zoneId: ZONE, content: TARGET, previous: [drifted], via: 'api', entry }]);
+      expect(planIn({ records: [], ledger: [entry] }, wish).publish).toMatchObject([{ kind: 'create-record', hostname: APP }]);
+    });
+
+    test('changes nothing where the record is as it should be', () => {
+      for (const there of [record, { ...record, id: 'another' }]) expect(planIn({ records: [there], ledger: [entry] }, wanted([APP], { takeover: true }))).toEqual({ publish: [], withdraw: [], conflicts: [], warnings: [] });
+    });
+
+    test('looks at no name that was not asked for', () => {
+      expect(namesToObserve(wanted([APP], { takeover: true, asked: ['other.example.com'] }), [entry])).toEqual([]);
+      expect(namesToObserve(wanted([APP], { takeover: true, asked: [APP] }), [entry])).toEqual([APP]);
+      expect(namesToObserve(wanted([APP], { asked: [APP] }), [entry])).toEqual([]);
+    });
+  });
+
   test.each(['A', 'AAAA', 'CNAME'])('shows a foreign %s as a conflict', (type) => {
     const record = makeRecord(APP, type, 'elsewhere.example.net');
     const plan = planIn({ records: [record], ledger: [] }, wanted([APP]));
