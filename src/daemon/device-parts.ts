@@ -10,10 +10,10 @@ import { createLeaseFile, DEFAULT_LEASE_FILE, type LeaseFile } from '../devices/
 import type { DevicePublishing, PublishedDevices } from '../devices/ports.js';
 import { createProxmoxConnection } from '../devices/proxmox/connection.js';
 import type { DnsRecords } from '../forwarding/ports.js';
-import { viewRules } from '../forwarding/views.js';
 import type { ForwardingWriter } from '../forwarding/writer.js';
 import type { State } from './open-state.js';
 import type { ProcessContext } from './process-context.js';
+import { projectRules } from './status.js';
 
 /** Who knows which device has which address. Nothing is read, loaded or asked before a rule leads to a device. */
 export interface DeviceParts {
@@ -46,7 +46,7 @@ export function createDevicePublishing(writer: ForwardingWriter, state: Pick<Sta
       if (seen?.revision !== revision) seen = { revision, devices: toDevices(revision) };
       return seen.devices;
     },
-    answer: () => ({ outcome: 'unchanged', revision: state.revisions.current()?.revision ?? 0, rules: viewRules(state.revisions.current(), dns), warnings: [] }),
+    answer: () => ({ outcome: 'unchanged', revision: state.revisions.current()?.revision ?? 0, rules: projectRules(state.revisions.current(), state.tunnel(), (name) => dns.stateOf(name)), warnings: [] }),
     refresh: () => writer.submit({ kind: 'refresh' }, { reason: 'device' }),
     withdraw: async (addresses) => {
       await writer.withdraw(addresses, 'device');

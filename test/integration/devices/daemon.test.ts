@@ -131,6 +131,13 @@ describe('devices of a running daemon', () => {
     expect(await rig.client.reconcile({ device: '2' })).toMatchObject({ changed: false, warnings: [] });
   });
 
+  test('reconcile shows the rules as status does, also where nothing is published any more', async () => {
+    const { rig } = await createDeviceRig([1, 2]);
+    await rig.client.disconnect({});
+    expect((await rig.client.reconcile({})).rules).toEqual((await rig.client.status()).rules);
+    expect((await rig.client.reconcile({})).rules).toMatchObject([{ status: 'outside-zone' }, { status: 'outside-zone' }]);
+  });
+
   test('that swapped their addresses do not serve each other', async () => {
     const { rig, writeLeases, served, seq } = await createDeviceRig([1, 2]);
     const before = await seq();
