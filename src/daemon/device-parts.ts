@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { parseDestination } from '../core/destination.js';
+import { SupervisorError } from '../core/errors.js';
 import type { Emit } from '../core/events.js';
 import type { Revision } from '../core/revision.js';
 import type { ForwardingRule } from '../core/rule.js';
+import type { RuleView } from '../core/status.js';
 import { createAddressBook, type AddressBook } from '../devices/address-book.js';
 import { createContainerFinder } from '../devices/container-finder.js';
 import { createDeviceDirectory, type DeviceDirectory } from '../devices/directory.js';
@@ -63,6 +65,15 @@ const toDevices = ({ revision, rules, addresses }: Revision): PublishedDevices =
   addresses,
   deviceIds: [...new Set(rules.flatMap(({ rule }) => deviceOf(rule.destination) ?? []))],
 });
+
+/** `field`: where the id stands in the request. @throws SupervisorError REQUEST_INVALID */
+export function requireDeviceId(id: string, field: string): string {
+  if (/^\d{1,20}$/.test(id)) return id;
+  throw new SupervisorError('REQUEST_INVALID', `${JSON.stringify(id.slice(0, 60))} is no device: its id is a number`, { problems: [{ field, code: 'FIELD_INVALID', message: 'must be the number of a device' }] });
+}
+
+/** Those that lead to one device. */
+export const ofDevice = (views: readonly RuleView[], deviceId: string): readonly RuleView[] => views.filter(({ destination }) => deviceOf(destination) === deviceId);
 
 function deviceOf(text: string): string | undefined {
   const parsed = parseDestination(text);

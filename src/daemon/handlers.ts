@@ -9,6 +9,7 @@ import { disconnect } from '../setup/disconnect.js';
 import type { SetupParameters } from '../setup/parameters.js';
 import type { CallContext, Handlers } from './calls.js';
 import type { Parts } from './assemble.js';
+import { ofDevice, requireDeviceId } from './device-parts.js';
 import type { EventLog } from './event-log.js';
 import { importTunnel } from './import-tunnel.js';
 import { renderMetrics } from './metrics.js';
@@ -83,8 +84,9 @@ export function createHandlers(given: HandlerParts): Handlers {
       return { revisions: revisions.map(({ revision, createdAt, reason, domain, rules }) => ({ revision, createdAt, reason, domain, rules: rules.length, current: revision === current })) };
     },
     reconcile: async ({ device }) => {
-      const { changed, revision, rules, warnings } = await reconcile({ directory: parts.devices.directory, publishing: parts.devicePublishing, clock: context.clock }, { deviceId: device, signal: given.stopping });
-      return { changed, revision, rules, warnings };
+      const deviceId = device === undefined ? undefined : requireDeviceId(device, 'device');
+      const { changed, revision, rules, warnings } = await reconcile({ directory: parts.devices.directory, publishing: parts.devicePublishing, clock: context.clock }, { deviceId, signal: given.stopping });
+      return { changed, revision, rules: deviceId === undefined ? rules : ofDevice(rules, deviceId), warnings };
     },
     disconnect: async ({ dryRun = false }) => {
       if (dryRun) return toDisconnectAnswer(await disconnect(parts.disconnect, { dryRun, interrupt: given.stopping }));

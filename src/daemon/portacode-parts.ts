@@ -1,4 +1,3 @@
-import { SupervisorError } from '../core/errors.js';
 import { reconcile } from '../devices/reconcile.js';
 import type { ChangeOptions } from '../forwarding/change.js';
 import { storedRules } from '../forwarding/rules-edit.js';
@@ -16,6 +15,7 @@ import type { LoginUrl } from '../portacode/setup-tunnel.js';
 import type { AnswerOf } from '../api/answers.js';
 import type { ParsedRequest } from '../api/requests.js';
 import type { Parts } from './assemble.js';
+import { requireDeviceId } from './device-parts.js';
 import type { EventLog } from './event-log.js';
 import type { State } from './open-state.js';
 import type { ProcessContext } from './process-context.js';
@@ -155,9 +155,8 @@ function toDevices({ devices, devicePublishing }: Parts, { clock }: ProcessConte
 }
 
 async function exposePorts({ id, ports, takeover, dryRun }: ParsedRequest<'exposePorts'>, expose: Expose): Promise<AnswerOf<'exposePorts'>> {
-  if (!/^\d{1,20}$/.test(id)) throw new SupervisorError('REQUEST_INVALID', `${JSON.stringify(id.slice(0, 60))} is no device: its id is a number`, { problems: [{ field: 'id', code: 'FIELD_INVALID', message: 'must be the number of a device' }] });
   const answer = await expose({
-    deviceId: id,
+    deviceId: requireDeviceId(id, 'id'),
     specs: parseExposedPorts(ports, 'ports'),
     ...(takeover === undefined ? {} : { takeover }),
     ...(dryRun === undefined ? {} : { dryRun }),

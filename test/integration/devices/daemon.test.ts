@@ -1,5 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { SupervisorEvent } from '../../../src/core/events.js';
 import { managed, startProxmox, type FakeProxmox } from '../../fixtures/proxmox/fake-proxmox.mjs';
@@ -7,6 +9,8 @@ import { createRig, type Daemon, type Rig } from '../daemon/rig.js';
 import { leaseLines, type LeaseLine } from './device-world.js';
 
 /** The daemon as a process, with Portacode's state directory, a lease file and Proxmox: names follow their devices. */
+
+const CLI = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 
 const mac = (number: number): string => `bc:24:11:00:00:${number.toString(16).padStart(2, '0')}`;
 const ip = (number: number): string => `10.10.0.${number}`;
@@ -136,6 +140,20 @@ describe('devices of a running daemon', () => {
     await rig.client.disconnect({});
     expect((await rig.client.reconcile({})).rules).toEqual((await rig.client.status()).rules);
     expect((await rig.client.reconcile({})).rules).toMatchObject([{ status: 'outside-zone' }, { status: 'outside-zone' }]);
+  });
+
+  test('reconcile of one device is about that device, and refuses what is none', async () => {
+    const { rig, writeLeases } = await createDeviceRig([1, 2]);
+    await writeLeases([mac(1), ip(1)], [mac(2), ip(22)]);
+    expect((await rig.client.reconcile({ device: '2' })).rules).toMatchObject([{ hostname: '2.example.com', resolvedIp: ip(22) }]);
+    expect((await rig.client.reconcile({ device: '2' })).rules).toMatchObject([{ hostname: '2.example.com' }]);
+    expect(await rig.client.reconcile({ device: '999' })).toMatchObject({ changed: false, rules: [] });
+    for (const device of ['abc', '0x2', '-1', ' 2', '1'.repeat(21)]) await expect(rig.client.reconcile({ device })).rejects.toMatchObject({ code: 'REQUEST_INVALID', problems: [{ field: 'device' }] });
+
+    const say = (...args: readonly string[]) => execa({ reject: false, env: { CLOUDFLARED_SUPERVISOR_BASE_DIR: rig.baseDir } })(process.execPath, [CLI, 'reconcile', ...args]);
+    expect(await say('abc')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('device: must be the number of a device') as unknown });
+    expect(await say('999')).toMatchObject({ exitCode: 0, stdout: 'No rule leads to device 999.' });
+    expect((await say('2')).stdout).toMatch(/^No address had changed\.\n.*2\.example\.com/);
   });
 
   test('that swapped their addresses do not serve each other', async () => {
