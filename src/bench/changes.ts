@@ -65,7 +65,7 @@ interface Rival {
 async function prepareRival(stage: Stage, perSecond: number): Promise<Rival> {
   const tunnel = await stage.createTunnel(`rival-${String(perSecond)}`);
   await stage.offline.control.putRecord({ zone: ZONE, name: RIVAL_HOSTNAME, type: 'CNAME', content: `${tunnel.id}.cfargotunnel.com` });
-  const start = async (target: Origin) => await startBareConnector({ offline: stage.offline, dir: join(stage.home, 'rival'), tunnel, service: target.url });
+  const start = async (target: Origin) => await startBareConnector({ offline: stage.offline, dir: join(stage.home, 'rival'), tunnel, service: target.url, signal: stage.closed });
   let connector = await start(stage.origins[0]);
   const stop = async (): Promise<void> => await connector.end('SIGKILL');
   stage.defer(stop);

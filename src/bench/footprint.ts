@@ -17,6 +17,7 @@ const REST_MS = 15_000;
 export async function measureIdleMemory(stage: Stage, tell: (text: string) => void): Promise<Figure> {
   tell('memory of the idle daemon');
   const bare = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1 << 30)'], { stdio: 'ignore' });
+  stage.closed.addEventListener('abort', () => bare.kill('SIGKILL'));
   try {
     const samples = await sampleIdle(stage, stage.pid(), bare.pid ?? 0);
     const values = samples.filter((_, index) => index % 2 === 0);

@@ -23,6 +23,8 @@ export interface Stage {
   restartDaemon(): Promise<void>;
   floor(): Promise<number>;
   createTunnel(name: string): Promise<CreatedTunnel>;
+  /** Aborted when it is closed: nothing is to be started then, and what was must end. */
+  readonly closed: AbortSignal;
   /** Something more to stop when all is over. */
   defer(stop: () => Promise<unknown>): void;
   close(): Promise<void>;
@@ -69,7 +71,7 @@ async function setStage(closers: (() => Promise<unknown>)[], close: () => Promis
   await visitors.until(HOSTNAME, (answer) => answer.kind === 'answered' && answer.body === wholeBody(origins[0].name), ANSWER_DEADLINE_MS);
   const floorTunnel = await offline.createTunnel('floor');
   return {
-    offline, home, client, visitors, origins, close,
+    offline, home, client, visitors, origins, close, closed,
     hostname: HOSTNAME,
     pid: () => daemon.pid,
     restartDaemon: async () => {

@@ -34,10 +34,11 @@ export async function measureDaemonStart(stage: Stage, tell: (text: string) => v
   return toFigure({ name: 'daemon start to socket ready (node -e 0 beside)', unit: 'ms', values, beside, target: { kind: 'ratio', atMost: 6 } });
 }
 
-async function timeDaemon({ offline }: Stage): Promise<number> {
+async function timeDaemon({ offline, closed }: Stage): Promise<number> {
+  closed.throwIfAborted();
   const home = await mkdtemp(join(tmpdir(), 'cloudflared-supervisor-start-'));
   const startedAt = performance.now();
-  const daemon = new Program(['run', '--base-dir', join(home, 'base'), '--state-dir', join(home, 'state')], offline.environment);
+  const daemon = new Program(['run', '--base-dir', join(home, 'base'), '--state-dir', join(home, 'state')], offline.environment, closed);
   try {
     await daemon.line((line) => line['event'] === 'daemon.ready');
     return performance.now() - startedAt;
