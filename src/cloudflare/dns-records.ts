@@ -11,7 +11,7 @@ import { createMutex } from './mutex.js';
 import { observeNames } from './observe-names.js';
 import type { DnsLedger, OpenZone } from './ports.js';
 import { adoptRecord, createRecord, takeOverRecord, updateRecord } from './publish-record.js';
-import { needZone, toDnsError, type RecordContext } from './record-context.js';
+import { needZone, settleName, toDnsError, type RecordContext } from './record-context.js';
 import { createReadOnlyClients } from './read-only-clients.js';
 import type { RequestBudget } from './request-budget.js';
 import { undoChange } from './undo-change.js';
@@ -51,10 +51,9 @@ export interface CloudflareDnsRecords {
 }
 
 export function createDnsRecords({ ledger, openZone, emit, clock, random = Math.random, budget }: DnsRecordsOptions): CloudflareDnsRecords {
-  const context: RecordContext = { ledger, openZone, emit, clock, random, readOnly: createReadOnlyClients(clock) };
+  const context: RecordContext = { ledger, openZone, emit, clock, random, readOnly: createReadOnlyClients(clock), reported: new Map() };
   // Two changes of one record at once would each find the other's half.
   const exclusively = createMutex();
-  const reported = new Map<string, string>();
 
   return {
     async plan(wanted) {
@@ -76,11 +75,11 @@ export function createDnsRecords({ ledger, openZone, emit, clock, random = Math.
     stateOf: (hostname) => describeState(ledger.get(hostname)),
     checkDrift: (zoneId, signal) => {
       context.readOnly.forgetAll();
-      return checkDrift({ ...context, exclusively, reported }, zoneId, signal);
+      return checkDrift({ ...context, exclusively }, zoneId, signal);
     },
     removeOwedElsewhere: (tunnelId, signal) => {
       context.readOnly.forgetAll();
-      return removeOwed({ ...context, exclusively, reported }, signal, tunnelId === undefined ? undefined : tunnelTarget(tunnelId));
+      return removeOwed({ ...context, exclusively }, signal, tunnelId === undefined ? undefined : tunnelTarget(tunnelId));
     },
   };
 }
@@ -102,6 +101,7 @@ function carryOut(context: RecordContext, change: DnsChange, signal: AbortSignal
 
 async function forgetRecord(context: RecordContext, entry: LedgerEntry): Promise<readonly Warning[]> {
   await context.ledger.remove(entry.hostname);
+  settleName(context, entry.hostname);
   return [{ code: 'DNS_RECORD_LEFT', hostname: entry.hostname, message: `The DNS record of ${entry.hostname} stays: others are on the tunnel, and may serve the name.` }];
 }
 

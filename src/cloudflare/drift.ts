@@ -4,14 +4,12 @@ import { isForbidden } from './cloudflare-error.js';
 import type { Mutex } from './mutex.js';
 import type { ZoneAccess } from './ports.js';
 import { createRecord } from './publish-record.js';
-import { readName, tryEdit, type RecordContext } from './record-context.js';
+import { readName, settleName, tryEdit, type RecordContext } from './record-context.js';
 import { describeRecords, isOurs, isRival, leadsTo } from './record-ownership.js';
 import { withdrawRecord } from './withdraw-record.js';
 
 export interface DriftContext extends RecordContext {
   readonly exclusively: Mutex;
-  /** What was said of a name already and could not be repaired: said once, until it changes. */
-  readonly reported: Map<string, string>;
 }
 
 export interface DriftReport {
@@ -36,7 +34,7 @@ export async function checkDrift(context: DriftContext, zoneId: string, signal: 
     for (const entry of context.ledger.list().filter((known) => known.zoneId === zoneId && !known.removalOwed)) {
       const problem = describeProblem(entry, listed.get(entry.hostname) ?? []);
       if (problem === undefined) {
-        context.reported.delete(entry.hostname);
+        settleName(context, entry.hostname);
         continue;
       }
       // A put replaces the entry: the same object is the same state.
@@ -78,6 +76,7 @@ async function repair(context: DriftContext, access: ZoneAccess, entry: LedgerEn
   if (problem.kind === 'foreign') return 'left';
   if (problem.kind === 'renewed') {
     await context.ledger.put({ ...entry, recordId: problem.record.id });
+    settleName(context, hostname);
     return 'settled';
   }
   try {
@@ -96,9 +95,13 @@ async function repair(context: DriftContext, access: ZoneAccess, entry: LedgerEn
   }
 }
 
-/** Those that cannot be removed now stay owed; that was said when they became so. `except`: what leads there stays. */
+/**
+ * Those that cannot be removed now stay owed; that was said when they became so. `except`: what leads there stays. Nobody
+ * need look any more at what the ledger has forgotten.
+ */
 export async function removeOwed(context: DriftContext, signal: AbortSignal, except?: string): Promise<readonly Warning[]> {
   const warnings: Warning[] = [];
+  for (const hostname of context.reported.keys()) if (context.ledger.get(hostname) === undefined) settleName(context, hostname);
   for (const { hostname } of context.ledger.list().filter((entry) => entry.removalOwed && entry.content !== except)) {
     if (signal.aborted) break;
     await context.exclusively(async () => {

@@ -3,7 +3,7 @@ import type { DnsChange, DnsRecord, LedgerEntry, Warning } from '../core/dns.js'
 import { SupervisorError } from '../core/errors.js';
 import { isExistingRecord } from './cloudflare-error.js';
 import type { ZoneAccess } from './ports.js';
-import { entryOf, needZone, readName, toDnsError, tryEdit, type RecordContext } from './record-context.js';
+import { entryOf, needZone, readName, settleName, toDnsError, tryEdit, type RecordContext } from './record-context.js';
 import { describeRecords, isOurs, isRival, isSameRecord, leadsTo, RECORD_COMMENT } from './record-ownership.js';
 import { draftOf, type RecordDraft } from './records.js';
 import { routeName } from './route-name.js';
@@ -133,4 +133,5 @@ async function remember(context: RecordContext, change: { readonly hostname: str
     removalOwed: false,
     ...facts,
   });
+  settleName(context, hostname);
 }

@@ -14,6 +14,8 @@ export interface RecordContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly readOnly: ReadOnlyClients;
+  /** What was said of a name already and could not be repaired: said once, until it changes. */
+  readonly reported: Map<string, string>;
 }
 
 export async function needZone(context: RecordContext, zoneId: string): Promise<ZoneAccess> {
@@ -59,4 +61,9 @@ export function toDnsError(thrown: unknown, hostname: string): unknown {
 export function entryOf(context: RecordContext, hostname: string, zoneId: string): LedgerEntry | undefined {
   const entry = context.ledger.get(hostname);
   return entry?.zoneId === zoneId ? entry : undefined;
+}
+
+/** The name needs nobody any more: whoever was told of its drift is told that it is over. */
+export function settleName({ reported, emit }: RecordContext, hostname: string): void {
+  if (reported.delete(hostname)) emit('dns.settled', { hostname });
 }

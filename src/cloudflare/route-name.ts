@@ -3,7 +3,7 @@ import type { DnsRecord, Warning } from '../core/dns.js';
 import { SupervisorError } from '../core/errors.js';
 import { TUNNEL_DOMAIN } from '../core/tunnel.js';
 import type { RouteDns, ZoneAccess } from './ports.js';
-import { entryOf, type RecordContext } from './record-context.js';
+import { entryOf, settleName, type RecordContext } from './record-context.js';
 import { retryDelayMs } from './retry-delay.js';
 
 export interface RouteRequest {
@@ -28,6 +28,7 @@ export async function routeName(context: RecordContext, access: ZoneAccess, requ
   if (routed.hostname.toLowerCase().replace(/\.$/, '') !== hostname) {
     throw new SupervisorError('DNS_MISROUTED', `Cloudflare routed ${routed.hostname} when asked for ${hostname}; the record of ${routed.hostname} is left.`);
   }
+  settleName(context, hostname);
   const known = entryOf(context, hostname, access.zoneId);
   if (routed.ledHereBefore && known?.content === content) {
     await context.ledger.put({ ...known, removalOwed: false });

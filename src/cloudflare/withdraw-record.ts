@@ -1,7 +1,7 @@
 import type { DnsRecord, LedgerEntry, Warning } from '../core/dns.js';
 import { isExistingRecord } from './cloudflare-error.js';
 import type { ZoneAccess } from './ports.js';
-import { readName, tryEdit, type RecordContext } from './record-context.js';
+import { readName, settleName, tryEdit, type RecordContext } from './record-context.js';
 import { draftOf } from './records.js';
 import { describeRecords, isOurs, isRival, isSameRecord } from './record-ownership.js';
 
@@ -54,6 +54,7 @@ async function giveBack(access: ZoneAccess, ours: readonly DnsRecord[], missing:
 }
 
 async function leave(context: RecordContext, entry: LedgerEntry, why: string): Promise<readonly Warning[]> {
+  settleName(context, entry.hostname);
   if (context.ledger.get(entry.hostname)?.removalOwed !== true) await context.ledger.put({ ...entry, removalOwed: true });
   return [{ code: 'DNS_RECORD_LEFT', hostname: entry.hostname, message: `The DNS record of ${entry.hostname} (CNAME ${entry.content}) could not be removed: ${why}.` }];
 }
@@ -62,4 +63,5 @@ async function leave(context: RecordContext, entry: LedgerEntry, why: string): P
 async function forgetEntry(context: RecordContext, entry: LedgerEntry): Promise<void> {
   const known = context.ledger.get(entry.hostname);
   if (known !== undefined && known.zoneId === entry.zoneId && known.content === entry.content) await context.ledger.remove(entry.hostname);
+  settleName(context, entry.hostname);
 }

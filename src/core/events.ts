@@ -35,6 +35,8 @@ export interface EventData {
   'dns.taken-over': { hostname: string; content: string; previousType: string; previousContent: string };
   'dns.removed': { hostname: string };
   'dns.restored': { hostname: string; type: string; content: string };
+  /** What was said of this name as drifted is over: set right by somebody, or not ours any more. */
+  'dns.settled': { hostname: string };
   'dns.drifted': { hostname: string; problem: string; repaired: boolean };
   'binary.progressed': { version: string | null; receivedBytes: number; totalBytes: number | null };
   'binary.installed': { path: string; version: string; sha256: string; source: string };

@@ -32,6 +32,7 @@ export function attend(state: AttentionState, event: SupervisorEvent): Attention
     case 'dns.taken-over':
     case 'dns.removed':
     case 'dns.restored':
+    case 'dns.settled':
       return clearName(state, event.data.hostname);
     case 'document.restored':
       return raise(state, `document ${event.data.file}`, toAttention('DOCUMENT_CORRUPT', `${event.data.file}: ${event.data.problem}; it stands beside it as ${event.data.setAsideAs}`));

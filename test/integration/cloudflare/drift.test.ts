@@ -75,6 +75,51 @@ describe('a check of drift', () => {
     expect(await check()).toMatchObject({ drifted: [{ problem: 'the record is gone', repaired: true }] });
   });
 
+  describe('what was reported is over', () => {
+    const settled = () => harness.events.flatMap(({ type, data }) => (type === 'dns.settled' ? [data] : []));
+    beforeEach(async () => {
+      harness.edit(APP, { content: 'elsewhere.example.net' });
+      await check();
+    });
+
+    test('when somebody sets the record right, by an edit or by another', async () => {
+      expect(settled()).toEqual([]);
+      harness.edit(APP, { content: harness.target });
+      expect((await check()).drifted).toEqual([]);
+      expect(settled()).toEqual([{ hostname: APP }]);
+      harness.edit(APP, { content: 'elsewhere.example.net' });
+      await check();
+      harness.sandbox.world.records.delete(zone(), recordAt(APP).id);
+      harness.put(APP, 'CNAME', harness.target);
+      await check();
+      await check();
+      expect(settled()).toEqual([{ hostname: APP }, { hostname: APP }]);
+    });
+
+    test('when the rule is removed, and when that is owed', async () => {
+      await harness.publish(NAMES);
+      expect([settled(), harness.ledger.get(APP)]).toEqual([[{ hostname: APP }], undefined]);
+      const [first = ''] = NAMES;
+      harness.edit(first, { content: 'elsewhere.example.net' });
+      await check();
+      await harness.dns.owe(only((await harness.plan(NAMES.slice(1))).withdraw));
+      await check();
+      expect(settled()).toEqual([{ hostname: APP }, { hostname: first }]);
+    });
+
+    test('when the ledger has forgotten it', async () => {
+      await harness.ledger.remove(APP);
+      await check();
+      expect(settled()).toEqual([{ hostname: APP }]);
+    });
+
+    test('when it is taken over; what somebody makes of it then is said again', async () => {
+      await harness.publish([APP, ...NAMES], { takeover: true });
+      harness.edit(APP, { content: 'elsewhere.example.net' });
+      expect(await check()).toMatchObject({ drifted: [{ hostname: APP, repaired: false }] });
+    });
+  });
+
   test('takes the very record made anew for ours', async () => {
     harness.sandbox.world.records.delete(zone(), recordAt(APP).id);
     const id = harness.put(APP, 'CNAME', harness.target);

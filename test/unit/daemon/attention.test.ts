@@ -22,6 +22,7 @@ test.each<[string, readonly SupervisorEvent[], readonly string[]]>([
   ['a record that drifted', [drifted(false)], ['DNS_CONFLICT']],
   ['nothing, once repaired', [drifted(false), drifted(true)], []],
   ['nothing, once it is removed', [drifted(false), event('dns.removed', { hostname: 'a.example.com' })], []],
+  ['nothing, once somebody set it right', [drifted(false), event('dns.settled', { hostname: 'a.example.com' })], []],
   ['a warning once, however often it is given', [event('daemon.warned', { code: 'ROOT', message: 'm' }), event('daemon.warned', { code: 'ROOT', message: 'm' })], ['ROOT']],
   ['a copy that cannot be written', [event('copy.failed', { code: 'STORAGE_FORBIDDEN', message: 'm' }), applied], ['STORAGE_FORBIDDEN']],
   ['nothing, once all are written', [event('copy.failed', { code: 'STORAGE_FORBIDDEN', message: 'm' }), event('copy.failed', { code: 'DISK_FULL', message: 'n' }), event('copy.restored', { revision: 2 })], []],
