@@ -1,36 +1,50 @@
-import type { EventLine, RequestOf } from '../../api/client.js';
+import type { EventLine, RequestOf, SupervisorClient } from '../../api/client.js';
 import { SupervisorError } from '../../core/errors.js';
 import { readCount, readFailure } from '../arguments.js';
 import type { CommandContext, RunCommand } from '../command.js';
+import { followDaemon } from '../follow-daemon.js';
 import { readInput } from '../read-input.js';
 
 export const run: RunCommand = async (context) => {
+  const { output, signal } = context;
   const request = await readRequest(context);
   const client = await context.client();
   // Where no daemon serves, that is said now: the watch below would wait for one.
-  await client.status({ signal: context.signal });
+  await client.status({ signal });
   // Watched first and started second, so that nothing is missed; ending this program does not end the setup.
-  const watch = new AbortController();
-  const events = client.events({ signal: AbortSignal.any([watch.signal, context.signal]), reconnect: true });
+  const daemon = followDaemon(client, {
+    signal,
+    hint: 'Start it with `cloudflared-supervisor up`, and run `setup` again; a setup that was authorised already goes on by itself.',
+    onAbsent: (warning) => (output.json ? output.value({ type: 'warning', ...warning }) : output.warn([warning])),
+  });
   try {
-    await events.next();
-    const started = await client.startSetup(request, { signal: context.signal });
+    await daemon.events.next();
+    const started = await client.startSetup(request, { signal });
     if (started.joined) {
-      context.output.value(started);
-      context.output.line('A setup with the same parameters is under way; this is how it goes on.');
+      output.value(started);
+      output.line('A setup with the same parameters is under way; this is how it goes on.');
       if (started.setup.loginUrl !== null) await printLogin(context, started.setup.loginUrl, started.setup.expiresAt);
     }
-    for await (const event of events) {
+    for await (const event of daemon.events) {
+      if (event.type === 'heartbeat' && daemon.hasComeBack()) await requireSetup(context, client);
       if (event.type === 'heartbeat' || event.type === 'snapshot' || event.seq <= started.seq) continue;
-      context.output.value(event);
+      output.value(event);
       if (await showEvent(context, event)) return 0;
     }
   } finally {
-    watch.abort();
+    await daemon.events.return();
   }
-  context.output.line('The setup goes on in the daemon: `setup` shows it again, `setup cancel` ends it.');
+  output.line(daemon.isAbsent()
+    ? 'The daemon does not answer, so nothing goes on now. Once it is started again (`up`), a setup that was authorised goes on, and any other is taken back.'
+    : 'The setup goes on in the daemon: `setup` shows it again, `setup cancel` ends it.');
   return 130;
 };
+
+/** A daemon that was killed before it had written the setup down has nothing to say of it when it is back. */
+async function requireSetup({ signal }: CommandContext, client: SupervisorClient): Promise<void> {
+  const { setup } = await client.status({ signal });
+  if (setup.state === 'none') throw new SupervisorError('INTERRUPTED', 'The daemon was started again, and no setup is under way in it.', { hint: 'Look at `status`, and start it again with `setup`.' });
+}
 
 async function readRequest({ options, signal }: CommandContext): Promise<RequestOf<'startSetup'>> {
   const name = options.text('name');
