@@ -38,6 +38,6 @@ export const isForbidden = (error: unknown): boolean =>
 
 export const isGone = (error: unknown): boolean => error instanceof CloudflareError && error.status === 404;
 
-/** A, AAAA or CNAME exists at this name (81053, 81054), the very record exists (81057, 81058), or any conflict. */
+/** A, AAAA or CNAME exists at this name (81053, 81054), or NS (81056), the very record exists (81057, 81058), or any conflict. */
 export const isExistingRecord = (error: unknown): boolean =>
-  error instanceof CloudflareError && (error.status === 409 || error.apiCodes.some((code) => [81_053, 81_054, 81_057, 81_058].includes(code)));
+  error instanceof CloudflareError && (error.status === 409 || error.apiCodes.some((code) => [81_053, 81_054, 81_056, 81_057, 81_058].includes(code)));

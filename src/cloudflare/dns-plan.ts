@@ -7,6 +7,8 @@ import { isOurs, isRival, leadsTo } from './record-ownership.js';
 export interface DnsWanted {
   readonly hostnames: readonly string[];
   readonly zoneId: string;
+  /** Of the zone. */
+  readonly domain: string;
   readonly tunnelId: string;
   /** This machine joined the tunnel: it deletes nothing. */
   readonly joined: boolean;
@@ -41,7 +43,7 @@ export function planDns(wanted: DnsWanted, ledger: readonly LedgerEntry[], obser
       publish.push(planUnseen(hostname, entry, wanted));
       continue;
     }
-    const rivals = (observed.get(hostname) ?? []).filter(isRival);
+    const rivals = (observed.get(hostname) ?? []).filter((record) => isRival(record, wanted.domain));
     if (isSettled(entry, wanted) && rivals.length === 1 && rivals.every((record) => leadsTo(record, tunnelTarget(wanted.tunnelId)))) continue;
     const decision = decide(hostname, rivals, entry, wanted);
     if ('conflicts' in decision) conflicts.push(...decision.conflicts);

@@ -38,7 +38,7 @@ export interface ChangeResult {
 
 /** `DnsRecords` of forwarding/ports.ts, and the check of drift, which works on the same records. */
 export interface CloudflareDnsRecords {
-  plan(wanted: DnsWanted & { readonly domain: string }): Promise<DnsPlan>;
+  plan(wanted: DnsWanted): Promise<DnsPlan>;
   awaitTurn(signal: AbortSignal): Promise<void>;
   execute(change: DnsChange, signal: AbortSignal): Promise<ChangeResult>;
   undo(change: DnsChange, signal: AbortSignal): Promise<ChangeResult>;

@@ -121,7 +121,7 @@ export async function removeOwed(context: DriftContext, signal: AbortSignal, exc
 async function listRivals(access: ZoneAccess, signal: AbortSignal): Promise<ReadonlyMap<string, readonly DnsRecord[]> | undefined> {
   try {
     const rivals = new Map<string, DnsRecord[]>();
-    for (const record of (await access.client.records.listAll(access.zoneId, signal)).filter(isRival)) {
+    for (const record of (await access.client.records.listAll(access.zoneId, signal)).filter((record) => isRival(record, access.domain))) {
       const there = rivals.get(record.name);
       if (there === undefined) rivals.set(record.name, [record]);
       else there.push(record);

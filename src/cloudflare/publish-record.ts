@@ -3,7 +3,7 @@ import type { DnsChange, DnsRecord, LedgerEntry, Warning } from '../core/dns.js'
 import { SupervisorError } from '../core/errors.js';
 import { isExistingRecord } from './cloudflare-error.js';
 import type { ZoneAccess } from './ports.js';
-import { entryOf, needZone, readName, settleName, toDnsError, tryEdit, type RecordContext } from './record-context.js';
+import { entryOf, needZone, readRivals, settleName, toDnsError, tryEdit, type RecordContext } from './record-context.js';
 import { describeRecords, isOurs, isRival, isSameRecord, leadsTo, RECORD_COMMENT } from './record-ownership.js';
 import { draftOf, type RecordDraft } from './records.js';
 import { routeName } from './route-name.js';
@@ -27,7 +27,7 @@ export async function createRecord(context: RecordContext, change: Of<'create-re
 export async function adoptRecord(context: RecordContext, change: Of<'adopt-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
   const { hostname, zoneId, content } = change;
   const access = await needZone(context, zoneId);
-  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
+  const rivals = await readRivals(access, hostname, signal);
   const [only, ...others] = rivals ?? [];
   if (only === undefined) return createRecord(context, { kind: 'create-record', hostname, zoneId, content, via: rivals === undefined ? 'route-dns' : 'api' }, signal);
   if (others.length > 0 || !leadsTo(only, content)) throw changedMeanwhile(hostname, [only, ...others]);
@@ -39,7 +39,7 @@ export async function adoptRecord(context: RecordContext, change: Of<'adopt-reco
 export async function updateRecord(context: RecordContext, change: Of<'update-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
   const { hostname, content, recordId } = change;
   const access = await needZone(context, change.zoneId);
-  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
+  const rivals = await readRivals(access, hostname, signal);
   const current = rivals?.length === 1 ? rivals[0] : undefined;
   const isDone = current !== undefined && leadsTo(current, content);
   if (!isDone) {
@@ -58,7 +58,7 @@ export async function takeOverRecord(context: RecordContext, change: Of<'take-ov
   const access = await needZone(context, change.zoneId);
   const byRoute = (): Promise<readonly Warning[]> => routeName(context, access, { hostname, content, overwrite: true, previous }, signal);
   if (change.via === 'route-dns') return byRoute();
-  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
+  const rivals = await readRivals(access, hostname, signal);
   if (rivals === undefined) return byRoute();
   let ours = rivals.length === 1 ? rivals.find((record) => leadsTo(record, content)) : undefined;
   if (ours === undefined) {
@@ -106,7 +106,7 @@ export async function createCname(access: ZoneAccess, hostname: string, content:
     throw new SupervisorError('DNS_MISROUTED', `Cloudflare made a record for ${record.name} when asked for ${hostname}; it was removed again.`);
   } catch (thrown) {
     if (!isExistingRecord(thrown)) throw thrown;
-    const rivals = (await records.listAt(access.zoneId, hostname, signal)).filter(isRival);
+    const rivals = (await records.listAt(access.zoneId, hostname, signal)).filter((record) => isRival(record, access.domain));
     const own = rivals.length === 1 ? rivals.find((record) => leadsTo(record, content)) : undefined;
     if (own !== undefined) return own;
     if (rivals.length === 0) throw toDnsError(thrown, hostname);

@@ -5,6 +5,7 @@ import type { Emit } from '../core/events.js';
 import { CloudflareError, isForbidden } from './cloudflare-error.js';
 import type { DnsLedger, OpenZone, ZoneAccess } from './ports.js';
 import type { ReadOnlyClients } from './read-only-clients.js';
+import { isRival } from './record-ownership.js';
 
 /** What every change of a record works with. */
 export interface RecordContext {
@@ -35,6 +36,11 @@ export async function readName(access: ZoneAccess, hostname: string, signal: Abo
     if (isForbidden(thrown)) return undefined;
     throw thrown;
   }
+}
+
+/** Of those at the name, what cannot stand beside our record, and it. */
+export async function readRivals(access: ZoneAccess, hostname: string, signal: AbortSignal): Promise<readonly DnsRecord[] | undefined> {
+  return (await readName(access, hostname, signal))?.filter((record) => isRival(record, access.domain));
 }
 
 /** Sends an edit unless the token is known not to allow it; undefined where it does not. */

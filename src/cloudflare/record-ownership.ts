@@ -5,8 +5,11 @@ export const RECORD_COMMENT = 'cloudflared-supervisor';
 
 const RIVAL_TYPES = new Set(['A', 'AAAA', 'CNAME']);
 
-/** A type that cannot stand beside our CNAME. MX, TXT and the rest can, and are left alone. */
-export const isRival = (record: DnsRecord): boolean => RIVAL_TYPES.has(record.type);
+/**
+ * A record that cannot stand beside our CNAME. MX, TXT and the rest can, and are left alone; so can the name servers of the
+ * zone itself. Without the zone's domain a delegation is not told from them, and left alone too.
+ */
+export const isRival = ({ type, name }: DnsRecord, domain: string | undefined): boolean => RIVAL_TYPES.has(type) || (type === 'NS' && domain !== undefined && name !== domain);
 
 /** Names are ASCII and lower case, but whoever made the record may have written a final dot. */
 export const sameContent = (a: string, b: string): boolean => normalize(a) === normalize(b);

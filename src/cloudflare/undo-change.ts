@@ -1,8 +1,8 @@
 import type { DnsChange, LedgerEntry, Warning } from '../core/dns.js';
 import { entryMadeBy } from './entry-made-by.js';
 import { createCname, takeOverRecord } from './publish-record.js';
-import { entryOf, needZone, readName, tryEdit, type RecordContext } from './record-context.js';
-import { isOurs, isRival, leadsTo } from './record-ownership.js';
+import { entryOf, needZone, readRivals, tryEdit, type RecordContext } from './record-context.js';
+import { isOurs, leadsTo } from './record-ownership.js';
 import { withdrawRecord } from './withdraw-record.js';
 
 type Of<K extends DnsChange['kind']> = Extract<DnsChange, { readonly kind: K }>;
@@ -44,7 +44,7 @@ async function restoreEntry(context: RecordContext, { hostname, entry }: Of<'cre
 async function pointBack(context: RecordContext, change: Of<'update-record'>, signal: AbortSignal): Promise<readonly Warning[]> {
   const { hostname, zoneId, recordId, content, previousContent } = change;
   const access = await needZone(context, zoneId);
-  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
+  const rivals = await readRivals(access, hostname, signal);
   const current = rivals?.length === 1 ? rivals[0] : undefined;
   if (current !== undefined && current.id === recordId && leadsTo(current, content)) {
     const edited = await tryEdit(context, access, () => access.client.records.update(zoneId, recordId, { content: previousContent }, signal));
@@ -78,7 +78,7 @@ const isMadeInstead = (known: LedgerEntry, { content, recordId }: Of<'adopt-reco
 async function putBack(context: RecordContext, entry: LedgerEntry, signal: AbortSignal): Promise<readonly Warning[]> {
   const { hostname, zoneId, content, previous } = entry;
   const access = await needZone(context, zoneId);
-  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
+  const rivals = await readRivals(access, hostname, signal);
   if (rivals === undefined) return left(hostname, content);
   if (rivals.some((record) => isOurs(record, entry))) {
     await context.ledger.put({ ...entry, removalOwed: false });

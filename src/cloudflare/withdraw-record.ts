@@ -1,9 +1,9 @@
 import type { DnsRecord, LedgerEntry, Warning } from '../core/dns.js';
 import { isExistingRecord } from './cloudflare-error.js';
 import type { ZoneAccess } from './ports.js';
-import { readName, settleName, tryEdit, type RecordContext } from './record-context.js';
+import { readRivals, settleName, tryEdit, type RecordContext } from './record-context.js';
 import { draftOf } from './records.js';
-import { describeRecords, isOurs, isRival, isSameRecord } from './record-ownership.js';
+import { describeRecords, isOurs, isSameRecord } from './record-ownership.js';
 
 /**
  * Removes the record if it is still exactly ours, and gives back what a takeover replaced. What somebody else changed
@@ -13,7 +13,7 @@ export async function withdrawRecord(context: RecordContext, entry: LedgerEntry,
   const { hostname } = entry;
   const access = await context.openZone(entry.zoneId);
   if (access === undefined) return leave(context, entry, 'there is no certificate for its zone any more');
-  const rivals = (await readName(access, hostname, signal))?.filter(isRival);
+  const rivals = await readRivals(access, hostname, signal);
   if (rivals === undefined) return leave(context, entry, 'the certificate does not let us read DNS records');
 
   const ours = rivals.filter((record) => isOurs(record, entry));

@@ -30,12 +30,31 @@ describe('records that are not ours', () => {
     expect(plan).toMatchObject({ publish: [], conflicts: [{ hostname: APP, record: { type: 'AAAA', content: '2001:db8::1' } }] });
   });
 
+  test('of a delegation are a conflict in the plan, are taken over when that is asked for, and given back', async () => {
+    const [one, two] = ['ns1.example.net', 'ns2.example.net'];
+    for (const server of [one, two]) harness.put(APP, 'NS', server);
+    expect((await harness.plan([APP])).conflicts).toMatchObject([{ record: { type: 'NS', content: one } }, { record: { type: 'NS', content: two } }]);
+    await harness.publish([APP], { takeover: true });
+    expect(harness.at(APP)).toEqual([`CNAME ${harness.target}`]);
+    await harness.publish([]);
+    expect(harness.at(APP)).toEqual([`NS ${one}`, `NS ${two}`]);
+  });
+
+  test('of a delegation that came since the plan are a conflict, and stay', async () => {
+    const change = only((await harness.plan([APP])).publish);
+    harness.put(APP, 'NS', 'ns1.example.net');
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_CONFLICT', message: expect.stringContaining('NS ns1.example.net') as string });
+    await harness.dns.undo(change, never);
+    expect(harness.at(APP)).toEqual(['NS ns1.example.net']);
+  });
+
   test('of other types stay beside ours', async () => {
     harness.put(DOMAIN, 'MX', 'mail.example.net');
     harness.put(DOMAIN, 'TXT', 'v=spf1 -all');
+    harness.put(DOMAIN, 'NS', 'ns.example.net');
     await harness.publish([DOMAIN]);
     await harness.publish([]);
-    expect(harness.at(DOMAIN)).toEqual(['MX mail.example.net', 'TXT v=spf1 -all']);
+    expect(harness.at(DOMAIN)).toEqual(['MX mail.example.net', 'NS ns.example.net', 'TXT v=spf1 -all']);
   });
 
   test('are replaced by a takeover, several too, and given back as they were', async () => {

@@ -81,7 +81,7 @@ export async function startDnsHarness(options: SandboxOptions = {}): Promise<Dns
       return warnings;
     },
     at: (hostname) => sandbox.world.records.named(hostname).map(({ type, content }) => `${type} ${content}`).sort(),
-    put: (name, type, content, proxied = true) => sandbox.world.records.create(zone, { name, type, content, ...(type === 'MX' || type === 'TXT' ? {} : { proxied }), ...(type === 'MX' ? { priority: 10 } : {}) }).id,
+    put: (name, type, content, proxied = true) => sandbox.world.records.create(zone, { name, type, content, ...(['MX', 'NS', 'TXT'].includes(type) ? {} : { proxied }), ...(type === 'MX' ? { priority: 10 } : {}) }).id,
     edit: (hostname, changes) => {
       const there = sandbox.world.records.named(hostname);
       if (there.length === 0) throw new Error(`no record at ${hostname}`);

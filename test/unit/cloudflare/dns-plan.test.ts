@@ -12,7 +12,7 @@ const TARGET = tunnelTarget(TUNNEL);
 const OLD_TARGET = tunnelTarget(OLD_TUNNEL);
 const APP = 'app.example.com';
 
-const wanted = (hostnames: readonly string[], more: Partial<DnsWanted> = {}): DnsWanted => ({ hostnames, zoneId: ZONE, tunnelId: TUNNEL, joined: false, takeover: false, ...more });
+const wanted = (hostnames: readonly string[], more: Partial<DnsWanted> = {}): DnsWanted => ({ hostnames, zoneId: ZONE, domain: 'example.com', tunnelId: TUNNEL, joined: false, takeover: false, ...more });
 const planIn = (world: DnsWorld, wish: DnsWanted) => planDns(wish, world.ledger, observe(world, namesToObserve(wish, world.ledger)));
 
 describe('a plan of DNS records', () => {
@@ -49,14 +49,18 @@ describe('a plan of DNS records', () => {
     });
   });
 
-  test.each(['A', 'AAAA', 'CNAME'])('shows a foreign %s as a conflict', (type) => {
+  test.each(['A', 'AAAA', 'CNAME', 'NS'])('shows a foreign %s as a conflict', (type) => {
     const record = makeRecord(APP, type, 'elsewhere.example.net');
     const plan = planIn({ records: [record], ledger: [] }, wanted([APP]));
     expect(plan).toMatchObject({ publish: [], conflicts: [{ hostname: APP, record }] });
   });
 
-  test.each(['MX', 'TXT', 'CAA', 'NS', 'SRV'])('leaves an %s at the name alone', (type) => {
+  test.each(['MX', 'TXT', 'CAA', 'SRV'])('leaves an %s at the name alone', (type) => {
     expect(planIn({ records: [makeRecord(APP, type, 'anything')], ledger: [] }, wanted([APP])).publish).toMatchObject([{ kind: 'create-record' }]);
+  });
+
+  test('leaves the name servers of the zone itself alone', () => {
+    expect(planIn({ records: [makeRecord('example.com', 'NS', 'ns.example.net')], ledger: [] }, wanted(['example.com'])).publish).toMatchObject([{ kind: 'create-record' }]);
   });
 
   test('adopts a record that points at the tunnel already', () => {
@@ -115,18 +119,20 @@ describe('a plan of DNS records', () => {
 
 const NAMES = ['example.com', 'a.example.com', 'b.example.com', '*.example.com', 'c.example.com'];
 const recordOf = (name: string): fc.Arbitrary<DnsRecord> =>
-  fc.record({ type: fc.constantFrom('A', 'AAAA', 'CNAME', 'CNAME', 'MX', 'TXT'), content: fc.constantFrom(TARGET, OLD_TARGET, 'elsewhere.example.net', '192.0.2.1') }).map(({ type, content }) => makeRecord(name, type, content));
+  fc.record({ type: fc.constantFrom('A', 'AAAA', 'CNAME', 'CNAME', 'NS', 'MX', 'TXT'), content: fc.constantFrom(TARGET, OLD_TARGET, 'elsewhere.example.net', '192.0.2.1') }).map(({ type, content }) => makeRecord(name, type, content));
 
-/** As Cloudflare has them: a CNAME beside no other CNAME, A or AAAA. */
+const isRivalThere = (record: DnsRecord): boolean => isRival(record, 'example.com');
+
+/** As Cloudflare has them: a CNAME beside no other CNAME, A or AAAA, and NS but at the zone's own name. */
 const recordsAt = (name: string): fc.Arbitrary<readonly DnsRecord[]> =>
   fc.array(recordOf(name), { maxLength: 3 }).map((records) => {
     const cname = records.find(({ type }) => type === 'CNAME');
-    return cname === undefined ? records : records.filter((record) => record === cname || !isRival(record));
+    return cname === undefined ? records : records.filter((record) => record === cname || !isRivalThere(record));
   });
 
 /** Any zone, and a ledger that is right, out of date, or of another zone. */
 const worlds: fc.Arbitrary<DnsWorld> = fc
-  .tuple(...NAMES.map((name) => fc.record({ records: recordsAt(name), state: fc.constantFrom('none', 'exact', 'stale', 'owed', 'elsewhere'), previous: fc.array(recordOf(name).filter(isRival), { maxLength: 1 }) })))
+  .tuple(...NAMES.map((name) => fc.record({ records: recordsAt(name), state: fc.constantFrom('none', 'exact', 'stale', 'owed', 'elsewhere'), previous: fc.array(recordOf(name).filter(isRivalThere), { maxLength: 1 }) })))
   .map((names) => ({
     records: names.flatMap(({ records }) => records),
     ledger: names.flatMap(({ records, state, previous }, index): LedgerEntry[] => {
@@ -149,7 +155,7 @@ describe('whatever the zone and the ledger hold', () => {
       for (const record of world.records) {
         if (untouched.has(JSON.stringify(record))) continue;
         const isRecordOurs = world.ledger.some((entry) => entry.hostname === record.name && isOurs(record, entry));
-        expect(isRival(record)).toBe(true);
+        expect(isRivalThere(record)).toBe(true);
         if (!isRecordOurs) expect(wish.takeover && wish.hostnames.includes(record.name)).toBe(true);
       }
     });
@@ -163,7 +169,7 @@ describe('whatever the zone and the ledger hold', () => {
         if (plan.conflicts.some((conflict) => conflict.hostname === hostname)) continue;
         expect(after.ledger.find((entry) => entry.hostname === hostname)).toMatchObject({ content: TARGET, zoneId: ZONE, removalOwed: false });
         const wasSettled = !namesToObserve(wish, world.ledger).includes(hostname);
-        if (!wasSettled) expect(after.records.filter((record) => record.name === hostname && record.zoneId === ZONE && isRival(record)).every((record) => leadsTo(record, TARGET))).toBe(true);
+        if (!wasSettled) expect(after.records.filter((record) => record.name === hostname && record.zoneId === ZONE && isRivalThere(record)).every((record) => leadsTo(record, TARGET))).toBe(true);
       }
     });
   });

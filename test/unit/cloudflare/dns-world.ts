@@ -47,7 +47,7 @@ function applyChange(world: DnsWorld, change: DnsChange): DnsWorld {
       return record === undefined ? world : { ...world, ledger: [...others, makeEntry(record, { adopted: known !== undefined && isOurs(record, known) ? known.adopted : true, previous: known?.previous ?? [] })] };
     }
     case 'delete-record': {
-      const ours = world.records.filter((record) => isRival(record) && isOurs(record, change.entry));
+      const ours = world.records.filter((record) => isRival(record, 'example.com') && isOurs(record, change.entry));
       return { records: [...world.records.filter((record) => !ours.includes(record)), ...change.entry.previous], ledger: others };
     }
     case 'forget-record':
