@@ -104,7 +104,7 @@ async function translate(event: SupervisorEvent, hearing: Hearing | undefined, {
     case 'login.url-issued':
       return hearing?.told === true ? undefined : label(tunnelLogin(event.data));
     case 'setup.completed':
-      return hearing?.told === true ? undefined : label(tunnelConfigured(event.data.domain, await tunnelFile(), []));
+      return hearing?.told === true ? undefined : label(tunnelConfigured(event.data.domain, await tunnelFile(), event.data.warnings ?? []));
     case 'setup.failed': {
       // What somebody else asked for, and did not get, is between them and us.
       if (hearing === undefined || hearing.told || !hearing.askedByPortacode) return undefined;

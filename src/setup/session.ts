@@ -7,6 +7,7 @@ import { readParameters, sameParameters, type SetupParameters, type SetupResult 
 import type { SetupPorts } from './ports.js';
 import { recoverSetup, runSetup, type SetupControl, type SetupEnd } from './run-setup.js';
 import { watchStatus } from './setup-status.js';
+import { nameOf } from './set-aside.js';
 import type { SetupStepData } from './steps.js';
 import { checkTunnelName } from './tunnel-name.js';
 
@@ -58,8 +59,8 @@ export function createSetupSession(given: SetupPorts): SetupSession {
       interrupt: stop.signal,
       onPublished: (result) => {
         setup.published = true;
-        const { id, name, domain } = result.tunnel;
-        emit('setup.completed', { domain, tunnelId: id, tunnelName: name, tunnelExisted: result.tunnelExisted });
+        const { tunnel: { id, name, domain, joined }, tunnelExisted, setAside, warnings } = result;
+        emit('setup.completed', { domain, tunnelId: id, tunnelName: name, tunnelExisted, joined, setAside: setAside.map(nameOf), warnings: [...warnings] });
         outcome.resolve(result);
       },
     };

@@ -9,6 +9,7 @@ import { findZone } from './find-zone.js';
 import type { SetupResult } from './parameters.js';
 import type { PublishOutcome, SetupPorts, Zone } from './ports.js';
 import { retirePrevious } from './retire-previous.js';
+import { warnOfSetAside } from './set-aside.js';
 import type { SetupRun } from './setup-run.js';
 import { stageTunnel, unstageTunnel } from './stage-tunnel.js';
 
@@ -104,5 +105,5 @@ async function findLoggedInZone(ports: SetupPorts, run: SetupRun, signal: AbortS
 }
 
 function toResult(run: SetupRun, tunnel: TunnelIdentity, outcome: PublishOutcome): SetupResult {
-  return { tunnel, tunnelExisted: run.existed, cloudflaredVersion: run.binary?.version ?? '', ...outcome, warnings: [...run.warnings, ...outcome.warnings] };
+  return { tunnel, tunnelExisted: run.existed, cloudflaredVersion: run.binary?.version ?? '', ...outcome, warnings: [...run.warnings, ...warnOfSetAside(outcome, tunnel.domain), ...outcome.warnings] };
 }

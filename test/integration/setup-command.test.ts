@@ -2,10 +2,12 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { createRig, type Rig } from './daemon/rig.js';
 
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const APP = 'app.example.com';
 
 interface Command {
   readonly child: ChildProcess;
@@ -30,6 +32,22 @@ function start({ baseDir, directory }: Rig, words: readonly string[]): Command {
   };
   return { child, ended, until, said: () => said };
 }
+
+test('who connects another zone is told which rules are not published any more', async () => {
+  const rig = await createRig({ accounts: [{ name: 'One', zones: ['example.com', 'other.org'] }] });
+  await rig.start();
+  await rig.setUp();
+  await rig.client.replaceForwarding({ rules: [{ hostname: APP, destination: 'http://127.0.0.1:1' }, { hostname: APP, path: '/api', destination: 'http://127.0.0.1:2' }] });
+  const certificate = join(rig.directory, 'other.pem');
+  writeFileSync(certificate, rig.certificate('other.org'), { mode: 0o600 });
+
+  const command = start(rig, ['setup', '--cert', certificate]);
+  expect(await command.ended, command.said()).toBe(0);
+  expect(command.said()).toContain(`${APP}, ${APP}/api are not in other.org: these rules are kept and not published any more, and DNS records of ours that they had are removed. (RULE_OUTSIDE_ZONE)`);
+  expect(rig.recordNames()).toEqual([]);
+  const completed = await rig.waitFor(({ type, data }) => type === 'setup.completed' && 'domain' in data && data.domain === 'other.org', 0);
+  expect(completed.data).toMatchObject({ joined: false, setAside: [APP, `${APP}/api`], warnings: [{ code: 'RULE_OUTSIDE_ZONE' }] });
+});
 
 test('who waits for a setup is told that the daemon is gone, and what comes of it', async () => {
   const rig = await createRig();

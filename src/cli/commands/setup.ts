@@ -96,8 +96,9 @@ async function showEvent(context: CommandContext, event: Exclude<EventLine, { ty
       await printLogin(context, event.data.url, event.data.expiresAt);
       return false;
     case 'setup.completed':
+      output.warn(event.data.warnings ?? []);
       output.line(`${output.paint('green', 'done')} ${event.data.domain} is connected through tunnel ${event.data.tunnelName}.`);
-      output.line(`Publish a service:  cloudflared-supervisor forward add app.${event.data.domain} 3000`);
+      output.line(nextStep(event.data));
       return true;
     case 'setup.failed':
       throw new SupervisorError(event.data.error.code, event.data.error.message, { hint: event.data.error.hint, problems: event.data.error.problems });
@@ -105,6 +106,12 @@ async function showEvent(context: CommandContext, event: Exclude<EventLine, { ty
       return false;
   }
 }
+
+/** Each connector of a tunnel gets its share of the requests, and answers 404 for what it has no rule for. */
+const nextStep = ({ domain, joined }: { readonly domain: string; readonly joined?: boolean }): string =>
+  joined === true
+    ? 'Give this machine all rules of the others, at once:  cloudflared-supervisor forward set FILE'
+    : `Publish a service:  cloudflared-supervisor forward add app.${domain} 3000`;
 
 async function printLogin({ output }: CommandContext, url: string, expiresAt: string | null): Promise<void> {
   if (output.json) return;
