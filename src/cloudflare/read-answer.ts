@@ -1,12 +1,13 @@
 import type { z } from 'zod';
 import { CloudflareError } from './cloudflare-error.js';
-import { BodyTooLarge, type HttpAnswer } from './exchange.js';
-import { envelopeSchema } from './schemas.js';
+import { BodyTooLarge, type HttpAnswer, type HttpRequest } from './exchange.js';
+import { deletedSchema, envelopeSchema } from './schemas.js';
 
 /** A parsed answer that says `success`. */
 export type Envelope = z.infer<typeof envelopeSchema>;
 
 export interface ReadContext {
+  readonly method: HttpRequest['method'];
   /** What was tried, as a gerund with its object: begins every message. */
   readonly doing: string;
   /** Must not appear in a message, whatever Cloudflare puts into its own. */
@@ -22,7 +23,7 @@ export const LONGEST_RETRY_AFTER_MS = 300_000;
 export function readAnswer(answer: HttpAnswer, context: ReadContext): Envelope {
   const { status } = answer;
   const { doing } = context;
-  const envelope = parseEnvelope(answer.body);
+  const envelope = parseEnvelope(answer.body, context.method === 'DELETE' && status < 300);
   const said = envelope === undefined ? '' : describeErrors(envelope, context.secrets);
   const apiCodes = envelope?.errors.map((error) => error.code) ?? [];
 
@@ -93,7 +94,8 @@ function codeOf(thrown: unknown): string | undefined {
   return codeOf(thrown.cause);
 }
 
-function parseEnvelope(body: string): Envelope | undefined {
+/** `isDeleted`: the answer to a DELETE that was carried out. */
+function parseEnvelope(body: string, isDeleted: boolean): Envelope | undefined {
   let value: unknown;
   try {
     value = JSON.parse(body);
@@ -102,7 +104,9 @@ function parseEnvelope(body: string): Envelope | undefined {
     return undefined;
   }
   const parsed = envelopeSchema.safeParse(value);
-  return parsed.success ? parsed.data : undefined;
+  if (parsed.success) return parsed.data;
+  const deleted = isDeleted ? deletedSchema.safeParse(value) : undefined;
+  return deleted?.success === true ? { success: true, errors: [], result: deleted.data.result, result_info: undefined } : undefined;
 }
 
 function describeErrors(envelope: Envelope, secrets: readonly string[]): string {

@@ -24,6 +24,9 @@ export const envelopeSchema = z.object({
   ),
 });
 
+/** The answer to a DELETE as Cloudflare's own reference shows it: no envelope, only what is gone. */
+export const deletedSchema = z.object({ success: z.undefined().optional(), result: z.object({ id: z.string().min(1) }) });
+
 export const zoneSchema = z.object({ id: z.string().min(1), name: z.string().min(1).toLowerCase() });
 
 export const tunnelSchema = z.object({

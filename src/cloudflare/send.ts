@@ -74,7 +74,7 @@ export function createSender(options: SenderOptions): Sender {
       throw readNetworkFailure(thrown, request.doing);
     });
     const secrets = [options.token, ...(request.secrets ?? [])].map((secret) => secret.reveal());
-    return readAnswer(answer, { doing: request.doing, secrets, now: clock.now() });
+    return readAnswer(answer, { method: request.method, doing: request.doing, secrets, now: clock.now() });
   };
 
   return {

@@ -32,6 +32,20 @@ describe('a request', () => {
     expect(seen).toEqual([`GET /client/v4/zones/${ZONE.id}`]);
   });
 
+  test('to delete is done where the answer is the id of what is gone, and nothing else', async () => {
+    const bare = { result: { id: '372e67954025e0ba6aaa6d586b9e0b59' } };
+    const { client } = await start(({ url }) => ({ body: url.pathname.endsWith('/none') ? { result: null } : bare }));
+    await client.records.delete(ZONE.id, bare.result.id, never);
+    expect((await failureOf(client.records.delete(ZONE.id, 'none', never))).code).toBe('CLOUDFLARE_UNEXPECTED');
+    // Of what is read, or made, more has to be said.
+    expect((await failureOf(client.zones.get(ZONE.id, never))).code).toBe('CLOUDFLARE_UNEXPECTED');
+  });
+
+  test('to delete is not done where an error says so', async () => {
+    const { client } = await start(() => ({ status: 400, body: { result: { id: 'x' } } }));
+    expect((await failureOf(client.records.delete(ZONE.id, 'x', never))).code).toBe('CLOUDFLARE_UNEXPECTED');
+  });
+
   test('is sent again after 5xx and resets, with growing delays', async () => {
     const { client, clock } = await start((_request, count) => (count < 4 ? html(502) : ok(ZONE)));
     expect(await client.zones.get(ZONE.id, never)).toMatchObject({ name: 'example.com' });
