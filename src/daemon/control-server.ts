@@ -61,6 +61,8 @@ export function createControlServer(parts: ControlServerParts): Server {
   server.maxHeadersCount = 0;
   // Who closes its sending half still waits for the answer, if there will be an end to it.
   Object.assign(server, { httpAllowHalfOpen: true });
+  // Each request that waits on a connection may listen for its end, beside Node itself.
+  server.on('connection', (socket: Socket) => void socket.setMaxListeners(2 * LIMITS.pipelined));
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     void serveRequest(request, response, parts, load);
   };
@@ -146,10 +148,13 @@ async function callHandler(name: CallName, parsed: unknown, { request, response,
   // A stream is no request in work: it may stay for days. Who closes its sending half has left it: nothing else tells.
   load.requests -= 1;
   if (answers === 'stream') releaseBody();
-  if (answers === 'stream') request.socket.once('end', () => response.destroy());
+  const leave = (): void => void response.destroy();
+  if (answers === 'stream') request.socket.once('end', leave);
   try {
     await handler(parsed, startJsonLines(response), context);
   } finally {
+    // The connection may serve many more.
+    request.socket.off('end', leave);
     load.streams -= 1;
     load.requests += 1;
   }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { once } from 'node:events';
 import { stat, writeFile } from 'node:fs/promises';
-import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorBody } from '../../src/api/answers.js';
@@ -68,6 +68,32 @@ describe('a request', () => {
 
   test('needs no Host, and may be of HTTP/1.0', async () => {
     expect((await exchange(socket.socketPath, 'GET /metrics HTTP/1.0\r\n\r\n')).body).toBe('up 1\n');
+  });
+
+  test('for a stream leaves nothing behind on its connection', async () => {
+    const warnings: string[] = [];
+    const note = ({ message }: Error): void => void warnings.push(message);
+    process.on('warning', note);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = async (): Promise<boolean> => {
+      const request = httpRequest({ socketPath: socket.socketPath, path: '/v1/logs', agent }).end();
+      const [answer] = (await once(request, 'response')) as [IncomingMessage];
+      answer.resume();
+      await once(answer, 'end');
+      return request.reusedSocket;
+    };
+    const reused: boolean[] = [];
+    for (let count = 0; count < 20; count += 1) reused.push(await ask());
+    // Many at one time, too.
+    const pipelined = await open(socket.socketPath);
+    pipelined.write(get('/v1/logs').repeat(30) + get('/metrics'));
+    let text = '';
+    while (!text.includes('up 1')) text += String((await once(pipelined, 'data'))[0]);
+    pipelined.destroy();
+    agent.destroy();
+    process.off('warning', note);
+    expect(reused.filter(Boolean)).toHaveLength(19);
+    expect(warnings).toEqual([]);
   });
 
   test('may wait for 100-continue before it sends its body', async () => {

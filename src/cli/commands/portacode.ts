@@ -52,9 +52,15 @@ async function* readInput(signal: AbortSignal): AsyncGenerator<Uint8Array> {
   }
 }
 
+let draining: Promise<unknown> | undefined;
+
 async function writeEvent(event: PortacodeEvent): Promise<void> {
   if (process.stdout.write(`${JSON.stringify(event)}\n`) || !process.stdout.writable) return;
-  await once(process.stdout, 'drain').catch(() => undefined); // closed by an error: seen above
+  // One waits for the reader, for all that are under way.
+  draining ??= once(process.stdout, 'drain')
+    .catch(() => undefined) // closed by an error: seen above
+    .finally(() => (draining = undefined));
+  await draining;
 }
 
 /** From the start of `up` to its answer; a daemon that has much to recover serves before it is through. */

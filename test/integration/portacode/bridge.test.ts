@@ -152,6 +152,26 @@ test('status --portacode prints what Portacode shows, with a daemon and without'
   expect(show()).toEqual(shown);
 });
 
+test('waits for a reader that is slow, whatever many answers wait with it, and without a word', async () => {
+  const rig = await createPortacodeRig();
+  await rig.serve();
+  const child = spawn(process.execPath, [PROGRAM, 'portacode'], { stdio: ['pipe', 'pipe', 'pipe'], env: environmentOf(rig) });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let complaints = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
+  const long = 'x'.repeat(100_000);
+  child.stdin.end(Array.from({ length: 30 }, (_, number) => `${JSON.stringify({ cmd: 'configure_cloudflare_forwarding', request_id: `${number} ${long}` })}\n`).join(''));
+  // None of them is read before all are given, and remembered.
+  const answers = join(rig.baseDir, 'answers.jsonl');
+  await eventually(() => (existsSync(answers) ? readFileSync(answers, 'utf8').split('\n').length : 0)).toBe(31);
+  await rig.client.status();
+  const lines: string[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  await once(child, 'close');
+  expect(lines).toHaveLength(30);
+  expect(complaints).toBe('');
+});
+
 test('ends when nobody reads any more', async () => {
   const rig = await createPortacodeRig();
   await rig.serve();
