@@ -10,7 +10,10 @@ import { entryOf, type RecordContext } from './record-context.js';
 export function entryMadeBy(context: RecordContext, change: Extract<DnsChange, { readonly kind: 'create-record' | 'take-over-record' }>): LedgerEntry | undefined {
   const { hostname, zoneId, content, entry } = change;
   const known = entryOf(context, hostname, zoneId);
-  if (known?.content === content) {
+  const isOwed = known?.removalOwed === true && known.content === content;
+  // Still owed: the change was cut off before it wrote. The plan saw no record of ours there, so that what leads here now
+  // is this change's, whatever id the one that is owed had.
+  if (known?.content === content && !(isOwed && change.via === 'api')) {
     const wasOwed = entry?.zoneId === zoneId && entry.content === content;
     return known.adopted && !wasOwed ? undefined : known;
   }
@@ -19,7 +22,7 @@ export function entryMadeBy(context: RecordContext, change: Extract<DnsChange, {
     hostname, zoneId, content,
     recordId: undefined,
     createdAt: known?.createdAt ?? toIso(context.clock.now()),
-    previous: change.kind === 'take-over-record' ? change.previous : [],
+    previous: change.kind === 'take-over-record' ? change.previous : isOwed ? known.previous : [],
     adopted: false,
     removalOwed: false,
   };

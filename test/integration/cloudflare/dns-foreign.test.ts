@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { READ_ONLY_MS } from '../../../src/cloudflare/read-only-clients.js';
+import type { DnsChange } from '../../../src/core/dns.js';
 import { Secret } from '../../../src/core/secret.js';
 import { tunnelTarget } from '../../../src/core/tunnel.js';
 import { never } from './api-world.js';
@@ -143,6 +144,57 @@ describe('records that are not ours', () => {
     expect(harness.dns.stateOf(APP)).toBe('adopted');
     await harness.publish([]);
     expect(harness.at(APP)).toEqual([]);
+  });
+});
+
+describe('where answers cannot be read', () => {
+  /** Carried out at Cloudflare, and answered by somebody else. */
+  const unread = async (method: string, change: DnsChange, carryOut: () => void): Promise<void> => {
+    harness.sandbox.faults.api.add({ fault: { kind: 'html' }, method, times: 1 });
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'CLOUDFLARE_UNEXPECTED' });
+    carryOut();
+  };
+
+  /** Our record is gone, and owed all the same: nobody read that it is gone. */
+  const oweWhatIsGone = async (): Promise<void> => {
+    await harness.publish([APP]);
+    const change = only((await harness.plan([])).withdraw);
+    const zone = harness.sandbox.world.zones.find(DOMAIN);
+    const [record] = harness.sandbox.world.records.named(APP);
+    if (zone === undefined || record === undefined) throw new Error('no record');
+    await unread('DELETE', change, () => harness.sandbox.world.records.delete(zone, record.id));
+    await harness.dns.owe(change);
+    expect([harness.at(APP), harness.dns.stateOf(APP)]).toEqual([[], 'owed']);
+  };
+
+  test.each(['undone', 'owed'])('what was made of a name that was owed goes when that is %s', async (how) => {
+    await oweWhatIsGone();
+    const change = only((await harness.plan([APP])).publish);
+    await unread('POST', change, () => void harness.put(APP, 'CNAME', harness.target));
+    if (how === 'undone') expect(await harness.dns.undo(change, never)).toEqual({ warnings: [] });
+    else {
+      await harness.restart().owe(change);
+      await harness.dns.checkDrift(harness.zoneId, never);
+    }
+    expect([harness.at(APP), harness.ledger.list()]).toEqual([[], []]);
+  });
+
+  test('what took over the place of a name that was owed is given back when that is undone', async () => {
+    await oweWhatIsGone();
+    harness.put(APP, 'CNAME', 'elsewhere.example.net');
+    const change = only((await harness.plan([APP], { takeover: true })).publish);
+    await unread('PATCH', change, () => harness.edit(APP, { content: harness.target }));
+    await harness.restart().undo(change, never);
+    expect(harness.at(APP)).toEqual(['CNAME elsewhere.example.net']);
+  });
+
+  test('what somebody made in its place stays', async () => {
+    await oweWhatIsGone();
+    const change = only((await harness.plan([APP])).publish);
+    harness.put(APP, 'A', '192.0.2.1');
+    await expect(harness.dns.execute(change, never)).rejects.toMatchObject({ code: 'DNS_CONFLICT' });
+    await harness.dns.undo(change, never);
+    expect(harness.at(APP)).toEqual(['A 192.0.2.1']);
   });
 });
 
