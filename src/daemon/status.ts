@@ -44,12 +44,12 @@ export function projectRules(current: Revision | undefined, tunnel: TunnelIdenti
 function whatIsMissing({ tunnel, current, setup, ledger }: Observed): readonly Attention[] {
   if (tunnel === undefined) return setup.state === 'running' || setup.state === 'waiting' ? [] : [toAttention('SETUP_REQUIRED', 'No domain is connected yet.')];
   const unresolved = current?.rules.filter(({ status }) => status === 'unresolved').map(({ rule }) => rule.hostname) ?? [];
-  const setAside = current?.setAside.map(({ hostname }) => hostname) ?? [];
+  const setAside = [...new Set(current?.setAside.map(({ hostname }) => hostname))];
   const owed = ledger.filter(({ removalOwed }) => removalOwed).map(({ hostname }) => hostname);
   return [
     ...(tunnel.zoneId === NO_ZONE ? [UNMANAGED] : []),
     ...about(unresolved, (names) => ({ code: 'DEVICE_UNRESOLVED', message: `The devices of ${names} have no address: these names answer 503.` }), 'Start the device; the address is taken over by itself.'),
-    ...about(setAside, (names) => ({ code: 'RULE_OUTSIDE_ZONE', message: `${names} are not in ${tunnel.domain}: these rules are kept, and not published.` }), 'Remove them, or run `setup` for their zone.'),
+    ...about(setAside, (names) => ({ code: 'RULE_OUTSIDE_ZONE', message: `${names} ${setAside.length === 1 ? 'is' : 'are'} not in ${tunnel.domain}: kept, and not published.` }), 'Remove them, or run `setup` for their zone.'),
     ...about(owed, (names) => ({ code: 'DNS_REMOVAL_OWED', message: `The DNS records of ${names} could not be removed yet.` }), 'It is tried again by itself; `setup` renews a certificate that Cloudflare does not accept any more.'),
   ];
 }

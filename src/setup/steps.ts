@@ -72,7 +72,7 @@ export function createSetupExecutors(ports: SetupPorts, run: SetupRun): Executor
       run: asked('create-tunnel', async (signal) => {
         const { identity, existed } = await limited(signal, (inTime) => (run.adopts ? stageAdopted : stageTunnel)(ports, run, inTime));
         run.existed = existed;
-        return { detail: identity.name, result: { tunnelId: identity.id, existed } };
+        return { detail: describeTunnel(identity, existed), result: { tunnelId: identity.id, existed } };
       }),
       undo: (_step, signal) => unstageTunnel(ports, signal),
     },
@@ -102,6 +102,11 @@ export function createSetupExecutors(ports: SetupPorts, run: SetupRun): Executor
 async function findLoggedInZone(ports: SetupPorts, run: SetupRun, signal: AbortSignal): Promise<Zone> {
   const [account, installed] = await Promise.all([openStaged(ports), ports.installed()]);
   return findZone(account, run.parameters.domain, installed, signal);
+}
+
+function describeTunnel({ name, joined }: TunnelIdentity, existed: boolean): string {
+  if (!existed) return `made ${name}`;
+  return joined ? `joined ${name}` : `${name}, which was there already`;
 }
 
 function toResult(run: SetupRun, tunnel: TunnelIdentity, outcome: PublishOutcome): SetupResult {

@@ -44,7 +44,15 @@ test('who connects another zone is told which rules are not published any more',
   const command = start(rig, ['setup', '--cert', certificate]);
   expect(await command.ended, command.said()).toBe(0);
   expect(command.said()).toContain(`${APP}, ${APP}/api are not in other.org: these rules are kept and not published any more, and DNS records of ours that they had are removed. (RULE_OUTSIDE_ZONE)`);
+  expect(command.said()).toContain('✓ provide the tunnel: supervisor-');
+  expect(command.said()).toContain(', which was there already');
   expect(rig.recordNames()).toEqual([]);
+  const list = start(rig, ['forward', 'list']);
+  await list.ended;
+  expect(list.said().match(/app\.example\.com\S*.*outside-zone/g)).toHaveLength(2);
+  expect(list.said().trim().split('\n')).toHaveLength(2);
+  const { attention } = await rig.client.status();
+  expect(attention.find(({ code }) => code === 'RULE_OUTSIDE_ZONE')?.message).toBe(`${APP} is not in other.org: kept, and not published.`);
   const completed = await rig.waitFor(({ type, data }) => type === 'setup.completed' && 'domain' in data && data.domain === 'other.org', 0);
   expect(completed.data).toMatchObject({ joined: false, setAside: [APP, `${APP}/api`], warnings: [{ code: 'RULE_OUTSIDE_ZONE' }] });
 });

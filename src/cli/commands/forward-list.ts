@@ -6,9 +6,5 @@ export const run: RunCommand = async (context) => {
   const forwarding = await client.readForwarding({ signal: context.signal });
   context.output.value(forwarding);
   printRules(context, forwarding.views);
-  if (forwarding.setAside.length > 0) {
-    context.output.line('Set aside, since they are not in this zone:');
-    context.output.table(forwarding.setAside.map((rule) => [rule.hostname + (rule.path ?? ''), '→', rule.destination]));
-  }
   return 0;
 };

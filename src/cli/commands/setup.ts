@@ -74,7 +74,7 @@ const STEP_NAMES = {
   'find-binary': 'find cloudflared',
   'log-in': 'log in at Cloudflare',
   'find-zone': 'find the zone',
-  'create-tunnel': 'create the tunnel',
+  'create-tunnel': 'provide the tunnel',
   publish: 'publish',
 } as const;
 
