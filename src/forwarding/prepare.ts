@@ -5,10 +5,11 @@ import type { Revision } from '../core/revision.js';
 import type { ForwardingRule } from '../core/rule.js';
 import type { TunnelIdentity } from '../core/tunnel.js';
 import type { ApplyPorts, ChangeOptions, ChangeRequest, WithdrawnAddress } from './change.js';
+import { warnOfDeepHostnames } from './certificate-reach.js';
 import { planChange, type Plan } from './plan.js';
 import { renderConfig } from './render.js';
 import { resolveRules } from './resolve.js';
-import { makeRevision, type RevisionContent } from './revision-content.js';
+import { hostnamesOf, makeRevision, type RevisionContent } from './revision-content.js';
 import { replaceRules, storedRules, type RulesEdit, type StoredRules } from './rules-edit.js';
 import { validateRules, type ValidatedRules, type ValidateOptions } from './validate.js';
 
@@ -42,8 +43,11 @@ export async function prepareChange(request: ChangeRequest, options: ChangeOptio
   const desired = { revision: makeRevision(facts, resolved, rendered), rendered };
   const { mode, warning } = ports.chooseReplaceMode();
   const plan = planChange({ current, desired, joined, dns, running: ports.connectors.current(), mode, setup: request.kind === 'publish' ? setup : undefined });
+  // Once: who publishes it is told, and not everybody who changes something later.
+  const published = new Set(current === undefined ? [] : hostnamesOf(current));
+  const deep = warnOfDeepHostnames(hostnames.filter((hostname) => !published.has(hostname)), domain);
   const isRestart = plan.kind === 'revision' && plan.steps.some((step) => step.kind === 'stop-connectors');
-  return { plan, desired, current, warnings: [...resolved.warnings, ...dns.warnings, ...(isRestart ? [warning ?? RESTARTED] : [])] };
+  return { plan, desired, current, warnings: [...resolved.warnings, ...deep, ...dns.warnings, ...(isRestart ? [warning ?? RESTARTED] : [])] };
 }
 
 const RESTARTED: Warning = { code: 'REPLACED_BY_RESTART', message: 'The connector was stopped before the new one was started, as chosen: requests in between were lost.' };
