@@ -103,7 +103,7 @@ export const ERRORS = {
   CLOUDFLARE_REFUSED: failed('Cloudflare refused the request.', 'Look at the message of Cloudflare.', 502),
   CLOUDFLARE_UNEXPECTED: failed('Cloudflare answered with something that cannot be read.', 'Check that --api-url is right and that no proxy answers in its place.', 502),
   CLOUDFLARE_THROTTLED: failed('Cloudflare allows no more requests now.', 'Wait some minutes, and try again.', 502),
-  DNS_FORBIDDEN: person('The certificate does not let us edit DNS records.', 'Run `setup` to log in again, as somebody who may edit DNS records of the zone.', 502),
+  DNS_FORBIDDEN: person('The certificate does not let us edit DNS records.', 'Run `setup` to log in again, as somebody who may edit DNS records of the zone; or, where the certificate may read them, create the records by hand.', 502),
   DNS_CONFLICT: conflict('A DNS record that is not ours has this name.', 'Remove the record, choose another name, or replace it with --takeover.'),
   DNS_MISROUTED: failed('Cloudflare routed another name than was asked.', 'Remove the record that the message names, and check the zone.', 502),
   DNS_FAILED: failed('A DNS record could not be changed; the change was rolled back.', 'Look at the message; try again.', 502),

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { READ_ONLY_MS } from '../../../src/cloudflare/read-only-clients.js';
 import type { DnsChange } from '../../../src/core/dns.js';
+import { SupervisorError } from '../../../src/core/errors.js';
 import { Secret } from '../../../src/core/secret.js';
 import { tunnelTarget } from '../../../src/core/tunnel.js';
 import { never } from './api-world.js';
@@ -244,6 +245,15 @@ describe('where the token may not edit DNS', () => {
     harness.requests();
     await harness.dns.removeOwedElsewhere(undefined, never);
     expect(harness.requests().filter((request) => request.startsWith('DELETE'))).toHaveLength(1);
+  });
+
+  test('a record made by hand is enough where it may be read, though nothing else is allowed', async () => {
+    harness.sandbox.world.tokens.setRights({ dnsEdit: false });
+    harness.routeDns = async () => Promise.reject(new SupervisorError('DNS_FORBIDDEN', 'not allowed'));
+    await expect(harness.publish([APP])).rejects.toMatchObject({ code: 'DNS_FORBIDDEN', hint: expect.stringContaining('may read them, create the records by hand') as string });
+    harness.put(APP, 'CNAME', harness.target);
+    expect(await harness.publish([APP])).toEqual([]);
+    expect(harness.dns.stateOf(APP)).toBe('adopted');
   });
 
   test('a route that is undone is owed', async () => {
