@@ -14,8 +14,11 @@ interface Running {
   readonly done: Promise<void>;
 }
 
-/** Says things on the way, and resolves with the last; never rejects. `isThere`: whether anybody still reads. */
-export type Answering = (send: (event: PortacodeEvent) => void, isThere: () => boolean) => Promise<PortacodeEvent>;
+/**
+ * Says things on the way, and resolves with the last; never rejects. `isThere`: whether anybody still reads. An answer that
+ * is there before its end gives what it comes to to `comesLater`, which must not reject either.
+ */
+export type Answering = (send: (event: PortacodeEvent) => void, isThere: () => boolean, comesLater: (outcome: Promise<PortacodeEvent>) => void) => Promise<PortacodeEvent>;
 
 /**
  * One answer a request, however often it is asked: while the first is under way the others join it, and later they get
@@ -34,7 +37,7 @@ export class AnswerOnce {
   /** Resolves when all was said. `key`: undefined where the request has no name, and so cannot be asked again. */
   async answer(key: string | undefined, reader: AnswerReader, answering: Answering): Promise<void> {
     if (key === undefined) {
-      reader.send(await answering(reader.send, reader.isThere));
+      reader.send(await answering(reader.send, reader.isThere, () => undefined));
       return;
     }
     const under = this.#running.get(key);
@@ -62,14 +65,17 @@ export class AnswerOnce {
       for (const event of before) send(event);
       return;
     }
-    const last = await answering(send, () => [...readers].some((reader) => reader.isThere()));
+    let later: Promise<PortacodeEvent> | undefined;
+    const last = await answering(send, () => [...readers].some((reader) => reader.isThere()), (outcome) => void (later = outcome));
+    // A URL is good as long as its login waits: who asks again meanwhile gets the one of then, and afterwards what came of it.
+    if (later !== undefined && last.event === LOGIN) void later.then((outcome) => (isFinal(outcome) ? this.#remember(key, [outcome]) : undefined));
     // On disk before it is said: who has it can count on hearing it again.
-    if (isFinal(last)) await this.#remember(key, [...events, last]);
+    else if (isFinal(last)) await this.#remember(key, [...events, last]);
     send(last);
   }
 
   async #remember(key: string, events: readonly PortacodeEvent[]): Promise<void> {
-    const lasting = events.filter(({ event }) => event !== 'cloudflare_tunnel_login');
+    const lasting = events.filter(({ event }) => event !== LOGIN);
     if (lasting.length < events.length) {
       this.#logins.set(key, events);
       const [oldest] = this.#logins.keys();
@@ -79,6 +85,7 @@ export class AnswerOnce {
   }
 }
 
+const LOGIN = 'cloudflare_tunnel_login';
 const KEPT_LOGINS = 20;
 
 /** Failures of the moment: the same request, asked again, is to be tried again. */

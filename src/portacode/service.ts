@@ -20,13 +20,9 @@ export function createService(parts: CommandParts, answers: AnswersLog): ServeCo
   return async (message, { send, gone }) => {
     const requestId = message['request_id'];
     const label = (event: PortacodeEvent): PortacodeEvent => (requestId === undefined ? event : { ...event, request_id: requestId });
-    const answering: Answering = async (say, isThere) => {
-      try {
-        return label(await run(message, { send: (event) => say(label(event)), isThere, requestId }, parts));
-      } catch (error) {
-        return label(errorEvent(error));
-      }
-    };
+    const conclude = (outcome: Promise<PortacodeEvent>): Promise<PortacodeEvent> => outcome.then(label, (error: unknown) => label(errorEvent(error)));
+    const answering: Answering = (say, isThere, comesLater) =>
+      conclude(run(message, { send: (event) => say(label(event)), isThere, comesLater: (outcome) => comesLater(conclude(outcome)), requestId }, parts));
     await once.answer(keyOf(message), { send, isThere: () => !gone.aborted }, answering);
   };
 }

@@ -10,6 +10,8 @@ import type { SetupAskers } from './setup-askers.js';
 export interface Asker {
   readonly send: (event: PortacodeEvent) => void;
   readonly isThere: () => boolean;
+  /** What it comes to, where the answer does not wait for it. */
+  readonly comesLater: (outcome: Promise<PortacodeEvent>) => void;
   readonly requestId: unknown;
 }
 
@@ -55,7 +57,8 @@ export async function setupTunnel(message: JsonObject, asker: Asker, { ports, as
     if (joined && loginUrl !== null) tell({ url: loginUrl, expiresAt });
     const configured = outcome.then(async ({ domain, warnings }) => tunnelConfigured(domain, await ports.tunnelFile(), warnings));
     if (!isAsync) return await configured;
-    configured.catch(() => undefined); // told to who follows
+    // Told to who follows, and to who asks the same again.
+    asker.comesLater(configured);
     const answer = await Promise.race([firstLogin, configured]);
     outlives = answer.event === 'cloudflare_tunnel_login';
     return answer;

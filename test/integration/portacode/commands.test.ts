@@ -76,12 +76,15 @@ describe('setup_cloudflare_tunnel', () => {
     expect(await rig.send({ cmd: 'setup_cloudflare_tunnel', device_id: '6', async: true, request_id: 's1' })).toMatchObject([{ event: 'cloudflare_tunnel_login', request_id: 's1' }]);
     expect(await rig.ask({ cmd: 'cancel_cloudflare_tunnel_setup' })).toMatchObject({ cancelled: true });
     expect((await cancelled.seen).at(-1)).toMatchObject({ event: 'error', error_code: 'SETUP_CANCELLED', request_id: 's1' });
+    // Asked again, it is what came of it, and no URL that leads nowhere any more.
+    expect(await rig.send({ cmd: 'setup_cloudflare_tunnel', device_id: '6', async: true, request_id: 's1' })).toMatchObject([{ event: 'error', error_code: 'SETUP_CANCELLED', request_id: 's1' }]);
 
     const configured = follow(rig, ({ event }) => event === 'cloudflare_tunnel_configured');
     await configured.began;
     expect(await rig.ask({ cmd: 'setup_cloudflare_tunnel', device_id: '6', async: true, request_id: 's2' })).toMatchObject({ event: 'cloudflare_tunnel_login', request_id: 's2' });
     await rig.authorise();
     expect((await configured.seen).at(-1)).toMatchObject({ event: 'cloudflare_tunnel_configured', request_id: 's2', cloudflare_tunnel: { configured: true } });
+    expect(await rig.send({ cmd: 'setup_cloudflare_tunnel', device_id: '6', async: true, request_id: 's2' })).toMatchObject([{ event: 'cloudflare_tunnel_configured', request_id: 's2' }]);
   });
 
   test('outlives its asker, and a restart of the daemon: who follows hears of it', async () => {

@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openAnswersLog } from '../../../src/portacode/answers-log.js';
-import { AnswerOnce } from '../../../src/portacode/answer-once.js';
+import { AnswerOnce, type Answering } from '../../../src/portacode/answer-once.js';
 import type { PortacodeEvent } from '../../../src/portacode/events.js';
 import { tempDirectory } from '../../fixtures/temp-directory.js';
 
@@ -125,6 +125,29 @@ describe('one answer a request', () => {
     const restarted = reader();
     await new AnswerOnce(open()).answer('k', restarted, answering);
     expect(restarted.events.map(({ event }) => event)).toEqual(['cloudflare_tunnel_configured']);
+  });
+
+  test('a login that is all of an answer is asked for again while it waits, and what came of it afterwards', async () => {
+    const { path, open } = setUp();
+    const once = new AnswerOnce(open());
+    let runs = 0;
+    let conclude: (event: PortacodeEvent) => void = () => undefined;
+    const outcome = new Promise<PortacodeEvent>((resolve) => (conclude = resolve));
+    const answering: Answering = async (_say, _isThere, comesLater) => {
+      runs += 1;
+      comesLater(outcome);
+      return Promise.resolve({ event: 'cloudflare_tunnel_login', login_url: `url ${runs}` });
+    };
+    const ask = async (of = once): Promise<readonly unknown[]> => {
+      const asker = reader();
+      await of.answer('k', asker, answering);
+      return asker.events.map(({ event, login_url: url }) => url ?? event);
+    };
+    expect([await ask(), await ask()]).toEqual([['url 1'], ['url 2']]);
+    conclude({ event: 'error', error_code: 'SETUP_CANCELLED' });
+    await outcome;
+    expect([await ask(), await ask(new AnswerOnce(open()))]).toEqual([['error'], ['error']]);
+    expect([runs, readFileSync(path, 'utf8').includes('url')]).toEqual([2, false]);
   });
 
   test('a request without a name is carried out each time', async () => {
