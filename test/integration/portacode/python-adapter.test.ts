@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { tempDirectory } from '../../fixtures/temp-directory.js';
 import { ANY_TEXT, createPortacodeRig, isRoot, type PortacodeRig } from './portacode-rig.js';
 
 const README = new URL('../../../README.md', import.meta.url);
@@ -112,4 +113,13 @@ describe.skipIf(MISSING !== undefined)(`the adapter of the README${MISSING === u
       expect([stdout, stderr]).toEqual([`${NOT_YET}\n`.repeat(3), '']);
     }
   });
+});
+
+test.skipIf(!hasPython)(`the bridge of the adapter, closed while its child is being started, ends it${hasPython ? '' : ' (skipped: there is no python3)'}`, () => {
+  const directory = tempDirectory();
+  writeFileSync(join(directory, 'adapter.py'), readAdapter());
+  const closing = fileURLToPath(new URL('../../fixtures/portacode/close_adapter.py', import.meta.url));
+  const { stdout, stderr } = spawnSync('python3', [closing, directory], { encoding: 'utf8', timeout: 20_000, env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } });
+  expect(stderr).toBe('');
+  expect(JSON.parse(stdout)).toEqual({ code: -15, children: 1, after: ['DAEMON_UNREACHABLE'] });
 });
