@@ -67,4 +67,20 @@ describe(`with the ${CLOUDFLARED_KIND} cloudflared`, () => {
     expect(await countLost(first, APP)).toBe(0);
     expect(await countLost(first, API)).toBe(0);
   });
+
+  test('the machine that made the tunnel goes without a loss where another one serves', async () => {
+    const { first, second, rules } = await createTwo();
+    await second.client.replaceForwarding({ rules });
+    const { plan, warnings } = await first.client.disconnect({ dryRun: true });
+    expect(plan.map(({ kind }) => kind)).toEqual(['stop-connectors', 'remove-record', 'remove-record', 'leave-tunnel', 'remove-artifacts']);
+    const left = [{ code: 'TUNNEL_LEFT', message: expect.stringContaining(`${API}, ${APP}: others are connected`) as string }];
+    expect(warnings).toEqual(left);
+
+    const [lost, answer] = await Promise.all([countLost(second, APP, 200), first.client.disconnect({})]);
+    expect([lost, answer]).toMatchObject([0, { outcome: 'disconnected', warnings: left }]);
+    expect(first.connectors()).toEqual([]);
+    expect(second.recordNames()).toEqual([API, APP]);
+    expect(await countLost(second, API)).toBe(0);
+    expect(troubles(await second.client.status())).toEqual([]);
+  });
 });
