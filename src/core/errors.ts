@@ -150,7 +150,7 @@ export const ERRORS = {
   MEMORY_EXHAUSTED: failed('The kernel killed the connector for memory.', 'Give the machine more memory, or use --replace=restart.'),
   CONNECTOR_CRASHED: failed('The connector ended by itself.', 'It is started again; look into `logs`.'),
   CONNECTOR_NOT_READY: failed('The connector did not get ready in time.', 'Check the network; look into `logs`.', 504),
-  CONNECTOR_LOST: failed('The connector lost all its connections.', 'Check the network; it is replaced by itself.', 502),
+  CONNECTOR_LOST: failed('The connector lost all its connections.', 'The network is up: it connects again by itself, after a pause, or is replaced.', 502),
   CONNECTOR_STUCK: failed('The connector did not end within its stop timeout and was killed.', 'Requests longer than the grace period were cut off.'),
   CONNECTOR_MISMATCH: failed('The connector runs other rules than it was given.', 'Report it; the previous configuration stays.'),
   PROCESS_LIMIT: failed('No further process can be started.', 'Raise the limit (`ulimit -u`, pids of the container).', 503),
