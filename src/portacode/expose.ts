@@ -42,24 +42,19 @@ const MOST_TRIES = 5;
 export function createExpose(ports: ExposePorts, files: ContainerFiles): Expose {
   const inOrder = new InOrder();
 
-  const attempt = async (wish: ExposeWish): Promise<ExposeAnswer> => {
+  /** `onTold`: called where the container was told something that it did not know. */
+  const attempt = async (wish: ExposeWish, onTold: (told: Told) => void): Promise<ExposeAnswer> => {
     const { deviceId, specs } = wish;
     const domain = domainOf(ports);
-    const stored = ports.forwarding.current().stored;
-    const { exposed } = allocateHostnames({ rules: stored.rules, domain, deviceId, specs });
+    const { exposed } = allocateHostnames({ rules: ports.forwarding.current().stored.rules, domain, deviceId, specs });
     const told = wish.dryRun === true ? NOT_TOLD : await tell(wish, exposed);
-    try {
-      const answer = await ports.forwarding.edit((now) => {
-        const allocation = allocateHostnames({ rules: now.rules, domain, deviceId, specs });
-        if (!isDeepStrictEqual(allocation.exposed, exposed)) throw new NamesMoved();
-        return { rules: allocation.rules, setAside: withoutOwn(now, deviceId, domain), asked: exposed.map(({ hostname }) => hostname) };
-      }, wish);
-      return { ...answer, rules: ownViews(answer.rules, deviceId), warnings: [...told.warnings, ...ownWarnings(answer, deviceId)], deviceId, domain, exposed };
-    } catch (error) {
-      // A change that the next start finishes is told of rightly.
-      if (!(error instanceof NamesMoved) && toSupervisorError(error).code !== 'DAEMON_STOPPING') await told.takeBack(exposedPorts(stored.rules, deviceId));
-      throw error;
-    }
+    if (told !== NOT_TOLD) onTold(told);
+    const answer = await ports.forwarding.edit((now) => {
+      const allocation = allocateHostnames({ rules: now.rules, domain, deviceId, specs });
+      if (!isDeepStrictEqual(allocation.exposed, exposed)) throw new NamesMoved();
+      return { rules: allocation.rules, setAside: withoutOwn(now, deviceId, domain) };
+    }, wish);
+    return { ...answer, rules: ownViews(answer.rules, deviceId), warnings: [...told.warnings, ...ownWarnings(answer, deviceId)], deviceId, domain, exposed };
   };
 
   const tell = async ({ deviceId, specs }: ExposeWish, exposed: readonly ExposedPort[]): Promise<Told> => {
@@ -81,17 +76,22 @@ export function createExpose(ports: ExposePorts, files: ContainerFiles): Expose 
     }
   };
 
-  return (wish) =>
-    inOrder.run(wish.deviceId, async () => {
-      for (let tries = 1; ; tries += 1) {
-        try {
-          return await attempt(wish);
-        } catch (error) {
-          if (!(error instanceof NamesMoved)) throw error;
-          if (tries === MOST_TRIES) throw new SupervisorError('DAEMON_BUSY', `The names of device ${wish.deviceId} were taken by other changes ${MOST_TRIES} times`);
-        }
+  const attemptUntilSettled = async (wish: ExposeWish): Promise<ExposeAnswer> => {
+    let told = NOT_TOLD;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt(wish, (now) => void (told = now));
+      } catch (error) {
+        const hasMoved = error instanceof NamesMoved;
+        if (hasMoved && tries < MOST_TRIES) continue;
+        // A change that the next start finishes is told of rightly.
+        if (hasMoved || toSupervisorError(error).code !== 'DAEMON_STOPPING') await told.takeBack(exposedPorts(ports.forwarding.current().stored.rules, wish.deviceId));
+        throw hasMoved ? new SupervisorError('DAEMON_BUSY', `The names of device ${wish.deviceId} were taken by other changes ${MOST_TRIES} times`) : error;
       }
-    });
+    }
+  };
+
+  return (wish) => inOrder.run(wish.deviceId, () => attemptUntilSettled(wish));
 }
 
 interface Told {

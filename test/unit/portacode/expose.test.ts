@@ -71,6 +71,24 @@ describe('exposing', () => {
     };
     await expect(expose({ deviceId: '598', specs: [http(3001)] })).rejects.toMatchObject({ code: 'DAEMON_BUSY' });
     expect(taken).toBe(5);
+    // It does not keep names that it did not get.
+    expect(JSON.parse(world.told ?? '')).toEqual({ device_id: '598', exposed_services: [] });
+  });
+
+  test('where the change fails after names had moved, the container is told of what it has', async () => {
+    const { world, expose } = setUp();
+    world.before = () => {
+      const { stored } = world;
+      world.stored = { ...stored, rules: [rule('598', 'http://127.0.0.1:1')] };
+      // Given back at once: the container was told rightly before, and is not told again.
+      queueMicrotask(() => (world.stored = stored));
+      world.before = () => {
+        throw new SupervisorError('CONFIG_REFUSED', 'no');
+      };
+    };
+    await expect(expose({ deviceId: '598', specs: [http(3001)] })).rejects.toMatchObject({ code: 'CONFIG_REFUSED' });
+    expect(JSON.parse(world.told ?? '')).toEqual({ device_id: '598', exposed_services: [] });
+    expect(world.tells).toBe(2);
   });
 
   test('of one device goes one after the other, of others beside it', async () => {
