@@ -19,7 +19,7 @@ const ruleFields = {
   path: z.string().exactOptional(),
   destination: z.string(),
   // Not a record: that would drop a key `__proto__` without a word.
-  originRequest: z.custom<Record<string, unknown>>(isObject, 'Invalid input: expected object').exactOptional(),
+  originRequest: z.custom<Record<string, unknown>>(isObject, 'must be an object').exactOptional(),
 };
 
 const changeFields = {

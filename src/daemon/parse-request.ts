@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { REQUESTS, type ParsedRequest } from '../api/requests.js';
 import { CALLS, type CallName } from '../api/calls.js';
 import { SupervisorError, type Problem } from '../core/errors.js';
+import { describeIssue, shorten, type FieldIssue } from './describe-issue.js';
 import { isObject } from '../core/json.js';
 
 /** Puts what path and query gave beside the body, and parses the whole. @throws SupervisorError REQUEST_INVALID */
@@ -15,7 +16,7 @@ export function parseRequest<C extends CallName>(name: C, fields: Readonly<Recor
     throw invalid([{ code: 'FIELD_UNKNOWN', message: `${method} takes its fields in the body, not in the query` }]);
   const parsed = (REQUESTS[name] as z.ZodType).safeParse({ ...body, ...fields }, { reportInput: true });
   if (parsed.success) return parsed.data as ParsedRequest<C>;
-  throw invalid(parsed.error.issues.flatMap(toProblems).slice(0, REPORTED_PROBLEMS));
+  throw invalid(parsed.error.issues.flatMap(describeIssue).slice(0, REPORTED_PROBLEMS).map(place));
 }
 
 /** A request of ten thousand wrong rules is answered with enough of them. */
@@ -27,20 +28,11 @@ function invalid(problems: readonly Problem[]): SupervisorError {
   return new SupervisorError('REQUEST_INVALID', `The request is not what this call takes: ${words.join('; ')}${more}`, { problems });
 }
 
-function toProblems(issue: z.core.$ZodIssue): readonly Problem[] {
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => place([...issue.path, key], 'FIELD_UNKNOWN', `there is no field ${JSON.stringify(shorten(key))}`));
-  const missing = issue.code === 'invalid_type' && issue.input === undefined;
-  return [place(issue.path, missing ? 'FIELD_MISSING' : 'FIELD_INVALID', issue.message)];
-}
-
 /** `rules.3.hostname` is the field `hostname` of rule 3. */
-function place(path: readonly PropertyKey[], code: string, message: string): Problem {
+function place({ path, code, message }: FieldIssue): Problem {
   const [first, second, ...inner] = path;
   const ofRule = first === 'rules' && typeof second === 'number';
   const field = (ofRule ? inner : path).map((part) => shorten(String(part))).join('.');
   const where = ofRule ? `rule ${second}${field === '' ? '' : `, ${field}`}` : field;
   return { ...(ofRule ? { rule: second } : {}), ...(field === '' ? {} : { field }), code, message: where === '' ? message : `${where}: ${message}` };
 }
-
-const shorten = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text);

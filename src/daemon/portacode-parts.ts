@@ -7,7 +7,7 @@ import { createExpose, type Expose } from '../portacode/expose.js';
 import { createFollow, type FollowStream } from '../portacode/follow.js';
 import type { JsonObject } from '../portacode/json.js';
 import { createPct } from '../portacode/pct.js';
-import { parseExposedPorts } from '../portacode/parse-ports.js';
+import { IN_REQUEST, parseExposedPorts } from '../portacode/parse-ports.js';
 import type { ChangeWish, Devices, Forwarding, PortacodePorts, TunnelSetup } from '../portacode/ports.js';
 import { createService } from '../portacode/service.js';
 import { SetupAskers } from '../portacode/setup-askers.js';
@@ -157,7 +157,7 @@ function toDevices({ devices, devicePublishing }: Parts, { clock }: ProcessConte
 async function exposePorts({ id, ports, takeover, dryRun }: ParsedRequest<'exposePorts'>, expose: Expose): Promise<AnswerOf<'exposePorts'>> {
   const answer = await expose({
     deviceId: requireDeviceId(id, 'id'),
-    specs: parseExposedPorts(ports, 'ports'),
+    specs: parseExposedPorts(ports, IN_REQUEST),
     ...(takeover === undefined ? {} : { takeover }),
     ...(dryRun === undefined ? {} : { dryRun }),
   });

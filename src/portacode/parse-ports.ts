@@ -19,25 +19,55 @@ export function parseChildDeviceId(value: unknown, field = 'child_device_id'): s
   return id;
 }
 
-/** `expose_ports` of a message, or `ports` of the control API. @throws SupervisorError REQUEST_INVALID, in Portacode's words */
-export function parseExposedPorts(value: unknown, field = 'expose_ports'): readonly PortSpec[] {
+/** What is said of wrong ports, and of which field. */
+interface PortWords {
+  readonly field: string;
+  readonly notList: string;
+  readonly noPort: string;
+  readonly badProtocol: string;
+  readonly notPort: string;
+  readonly outOfRange: string;
+}
+
+/** Of a message: Portacode's own. */
+const IN_MESSAGE: PortWords = {
+  field: 'expose_ports',
+  notList: 'expose_ports must be a list',
+  noPort: 'each expose_ports object must include a port',
+  badProtocol: 'expose_ports protocol must be http or https',
+  notPort: 'expose_ports must contain valid integers or {port, protocol} objects',
+  outOfRange: 'expose_ports entries must be between 1 and 65535',
+};
+
+/** Of the control API and the command line. */
+export const IN_REQUEST: PortWords = {
+  field: 'ports',
+  notList: 'ports must be a list',
+  noPort: 'each entry must have a port',
+  badProtocol: 'the protocol of a port must be http or https',
+  notPort: 'a port must be a whole number',
+  outOfRange: 'a port must be between 1 and 65535',
+};
+
+/** `expose_ports` of a message, or `ports` of the control API. @throws SupervisorError REQUEST_INVALID */
+export function parseExposedPorts(value: unknown, words = IN_MESSAGE): readonly PortSpec[] {
   const list = value ?? [];
-  if (!Array.isArray(list)) throw invalidField(field, 'expose_ports must be a list');
-  const specs = withoutRepeats(list.map((item: unknown) => parsePort(item, field)));
-  if (specs.length > MOST_PORTS) throw invalidField(field, `A maximum of ${MOST_PORTS} ports can be exposed`);
+  if (!Array.isArray(list)) throw invalidField(words.field, words.notList);
+  const specs = withoutRepeats(list.map((item: unknown) => parsePort(item, words)));
+  if (specs.length > MOST_PORTS) throw invalidField(words.field, `A maximum of ${MOST_PORTS} ports can be exposed`);
   return specs;
 }
 
-function parsePort(item: unknown, field: string): PortSpec {
+function parsePort(item: unknown, { field, noPort, badProtocol, notPort, outOfRange }: PortWords): PortSpec {
   let protocol: Protocol = 'http';
   let given: unknown = item;
   if (isObject(item)) {
-    if (!Object.hasOwn(item, 'port')) throw invalidField(field, 'each expose_ports object must include a port');
+    if (!Object.hasOwn(item, 'port')) throw invalidField(field, noPort);
     given = item['port'];
-    protocol = parseProtocol(item) ?? refuse(field, 'expose_ports protocol must be http or https');
+    protocol = parseProtocol(item) ?? refuse(field, badProtocol);
   }
-  const port = integerOf(given) ?? refuse(field, 'expose_ports must contain valid integers or {port, protocol} objects');
-  if (port < 1 || port > 65_535) throw invalidField(field, 'expose_ports entries must be between 1 and 65535');
+  const port = integerOf(given) ?? refuse(field, notPort);
+  if (port < 1 || port > 65_535) throw invalidField(field, outOfRange);
   return { port, protocol };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { SupervisorError } from '../../../src/core/errors.js';
 import type { ForwardingRule } from '../../../src/core/rule.js';
 import { deviceOfTunnel, tunnelNameOf } from '../../../src/portacode/device-tunnel-name.js';
-import { parseChildDeviceId, parseContainerRules, parseExposedPorts } from '../../../src/portacode/parse-ports.js';
+import { IN_REQUEST, parseChildDeviceId, parseContainerRules, parseExposedPorts } from '../../../src/portacode/parse-ports.js';
 import { completeRules, parseAskedRules } from '../../../src/portacode/parse-rules.js';
 
 const messageOf = (work: () => unknown): string => {
@@ -59,6 +59,16 @@ describe('exposed ports', () => {
     [[1, 2, 3, 4], 'A maximum of 3 ports can be exposed'],
   ])('%j: %s', (ports, message) => {
     expect(messageOf(() => parseExposedPorts(ports))).toBe(message);
+  });
+
+  test.each<[unknown, string]>([
+    [[0], 'a port must be between 1 and 65535'],
+    [['x'], 'a port must be a whole number'],
+    [[{ port: 1, protocol: 'tcp' }], 'the protocol of a port must be http or https'],
+    [[{}], 'each entry must have a port'],
+    [[1, 2, 3, 4], 'A maximum of 3 ports can be exposed'],
+  ])('of the control API are refused without words of a message: %j: %s', (ports, message) => {
+    expect(messageOf(() => parseExposedPorts(ports, IN_REQUEST))).toBe(message);
   });
 
   test.each<[unknown]>([[undefined], [null], [''], ['x'], ['59 8'], [-1], [0], ['٥٩٨'], [true], [{}], ['1'.repeat(21)]])('are of a device that is a number, and not %j', (device) => {
