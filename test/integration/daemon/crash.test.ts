@@ -1,8 +1,6 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { AnswerOf } from '../../../src/api/client.js';
-import { whyNoConnector } from '../../../src/core/status.js';
 import { wholeBody } from '../../../src/measure/origin.js';
 import { createRig, rulesOf, type Daemon, type Rig } from './rig.js';
 
@@ -15,8 +13,6 @@ interface Scenario {
   readonly name: string;
   /** Whether the machine is connected, and serves `before`, when the change begins. */
   readonly isConnected: boolean;
-  /** The machine joined a tunnel that is there already: it leaves records and tunnel to others, and runs no connector without rules. */
-  readonly joined?: true;
   /** The change itself; its daemon dies under it. */
   change(stage: Stage): Promise<unknown>;
   /** What may be published afterwards: `hostname origin` of each rule. */
@@ -65,22 +61,6 @@ const SCENARIOS: readonly Scenario[] = [
     after: [],
   },
   {
-    name: 'the first rule of a machine that joined',
-    isConnected: true,
-    joined: true,
-    change: ({ rig, origins }) => rig.client.addRule({ hostname: APP, destination: origins.one }),
-    before: [],
-    after: [`${APP} one`],
-  },
-  {
-    name: 'the last rule of a machine that joined',
-    isConnected: true,
-    joined: true,
-    change: ({ rig }) => rig.client.removeRule({ hostname: APP }),
-    before: [`${APP} one`],
-    after: [],
-  },
-  {
     name: 'a disconnect',
     isConnected: true,
     change: ({ rig }) => rig.client.disconnect(),
@@ -105,12 +85,11 @@ async function createStage(): Promise<Stage> {
 }
 
 /** Brings it to where the change begins, from wherever the one before has left it. */
-async function lead({ rig, origins }: Stage, { isConnected, joined, before }: Scenario): Promise<void> {
+async function lead({ rig, origins }: Stage, { isConnected }: Scenario): Promise<void> {
   if (!isConnected) return;
   const { tunnel } = await rig.client.status();
-  if (tunnel === null) await rig.setUp(joined === true ? { cert: rig.certificate(), name: rig.makeTunnel('shared'), join: true } : undefined);
-  await rig.client.replaceForwarding({ rules: before.length === 0 ? [] : [{ hostname: APP, destination: origins.one }] });
-  await settled(rig);
+  if (tunnel === null) await rig.setUp();
+  await rig.client.replaceForwarding({ rules: [{ hostname: APP, destination: origins.one }] });
 }
 
 /** The boundaries of a run that nobody kills. */
@@ -175,8 +154,8 @@ async function check({ rig, origins }: Stage, scenario: Scenario, boundary: stri
 
   // What is on disk, what runs, what is in DNS and what visitors get is one and the same.
   const names = published.map((rule) => rule.split(' ')[0] ?? '');
-  expect(rig.recordNames(), boundary).toEqual(scenario.joined === true ? expect.arrayContaining(names) : [...new Set(names)].toSorted());
-  expect(rig.connectors(), boundary).toHaveLength(connectorsOf(status));
+  expect(rig.recordNames(), boundary).toEqual([...new Set(names)].toSorted());
+  expect(rig.connectors(), boundary).toHaveLength(status.tunnel === null ? 0 : 1);
   const tunnels = rig.sandbox.world.tunnels.list().filter(({ deletedAt }) => deletedAt === undefined);
   expect(tunnels.map(({ id }) => id), boundary).toEqual(status.tunnel === null ? [] : [status.tunnel.id]);
   for (const rule of published) {
@@ -188,15 +167,11 @@ async function check({ rig, origins }: Stage, scenario: Scenario, boundary: stri
   await expect.poll(leftovers, { message: boundary }).toEqual([]);
 }
 
-/** How many should run. */
-const connectorsOf = (status: AnswerOf<'status'>): number => (status.tunnel === null || whyNoConnector({ ...status, connectors: [] }) !== undefined ? 0 : 1);
-
 /** Nothing that was left is being worked on any more. */
 async function settled(rig: Rig): Promise<void> {
   for (;;) {
-    const status = await rig.client.status();
-    const { setup, connectors } = status;
-    const isQuiet = connectors.every(({ state }) => state === 'ready') && connectors.length === connectorsOf(status);
+    const { setup, connectors, tunnel } = await rig.client.status();
+    const isQuiet = connectors.every(({ state }) => state === 'ready') && connectors.length === (tunnel === null ? 0 : 1);
     const journal = await readdir(join(rig.baseDir, 'journal'));
     if (isQuiet && journal.length === 0 && setup.state !== 'running' && setup.state !== 'waiting') return;
     await new Promise((resolve) => setTimeout(resolve, 50));
