@@ -47,15 +47,18 @@ const answer = (...events: readonly object[]) => (response: ServerResponse): voi
   response.end();
 };
 
+/** Longer than a daemon takes to stop; then the daemon does. */
+const waitForLogin = (clock: ReturnType<typeof createClock>) => (response: ServerResponse): void => {
+  say(response, LOGIN);
+  clock.pass(300_000);
+  answer(STOPPING)(response);
+};
+
 test('a login that waited for longer than a daemon takes to stop is sent again all the same', async () => {
   const clock = createClock();
   const { events } = await exchangeWith(
     clock,
-    (response) => {
-      say(response, LOGIN);
-      clock.pass(300_000);
-      answer(STOPPING)(response);
-    },
+    waitForLogin(clock),
     answer(STOPPING),
     answer(LOGIN, CONFIGURED),
   );
@@ -66,11 +69,7 @@ test('a daemon that turns away for too long is given up, however long the exchan
   const clock = createClock();
   const { events, asked } = await exchangeWith(
     clock,
-    (response) => {
-      say(response, LOGIN);
-      clock.pass(300_000);
-      answer(STOPPING)(response);
-    },
+    waitForLogin(clock),
     answer(STOPPING),
   );
   expect(events).toMatchObject([LOGIN, { error_code: 'DAEMON_STOPPING' }]);
