@@ -28,7 +28,7 @@ export default defineConfig({
     reporters: ['default'],
     projects: [
       // What has processes and sockets of its own gets a fresh process; the others share one, and are spared its start.
-      { extends: true, test: { name: 'alone', include: ALONE } },
+      { extends: true, test: { name: 'alone', include: ALONE, isolate: false } },
       { extends: true, test: { name: 'together', include: ['**/*.test.ts'], exclude: [...ALONE, 'system/**'], isolate: false } },
     ],
   },

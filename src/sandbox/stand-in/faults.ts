@@ -24,7 +24,7 @@ export interface RunFaults {
   readonly hang?: boolean;
   /** Serves metrics and dials nobody: `/ready` stays 503. */
   readonly neverReady?: boolean;
-  /** So many ms after it became ready it cuts its connections and makes no more. */
+  /** So many ms after `/ready` first said so it cuts its connections and makes no more. */
   readonly loseReadinessAfterMs?: number;
   /** SIGTERM and SIGINT do nothing. */
   readonly ignoreSigterm?: boolean;

@@ -30,7 +30,7 @@ function flood(linesPerSecond: number, log: Logger): void {
 export function abandonByFault({ neverReady, loseReadinessAfterMs }: RunFaults, readiness: Readiness): AbortSignal {
   const abandoned = new AbortController();
   if (neverReady === true) abandoned.abort();
-  if (loseReadinessAfterMs !== undefined) readiness.onceReady(() => setTimeout(() => abandoned.abort(), loseReadinessAfterMs));
+  if (loseReadinessAfterMs !== undefined) readiness.onceTold(() => setTimeout(() => abandoned.abort(), loseReadinessAfterMs));
   return abandoned.signal;
 }
 

@@ -31,7 +31,7 @@ function answer(response: ServerResponse, status: number, body: string, type = P
 function respond(path: string, response: ServerResponse, options: MetricsServerOptions): void {
   switch (path) {
     case '/ready': {
-      const { connections } = options.readiness;
+      const connections = options.readiness.tell();
       const status = connections > 0 ? 200 : 503;
       return answer(response, status, JSON.stringify({ status, readyConnections: connections, connectorId: options.connectorId }));
     }

@@ -7,14 +7,19 @@ export class Readiness {
     return this.#connected.size;
   }
 
-  /** Calls back when there is a connection, once. */
-  onceReady(callback: () => void): void {
+  /** Calls back when somebody has been told that there is a connection, once. */
+  onceTold(callback: () => void): void {
     this.#onFirst.push(callback);
+  }
+
+  /** How many there are, for somebody who asks from outside. */
+  tell(): number {
+    if (this.connections > 0) for (const callback of this.#onFirst.splice(0)) callback();
+    return this.connections;
   }
 
   connected(index: number): void {
     this.#connected.add(index);
-    for (const callback of this.#onFirst.splice(0)) callback();
   }
 
   /** Lost, unregistering, or between two attempts. */
