@@ -25,7 +25,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   daemon: ['core', 'transaction', 'forwarding', 'connector', 'setup', 'host', 'state', 'cloudflare', 'cloudflared', 'releases', 'upgrade', 'devices', 'portacode', 'api', 'service/units.ts'],
   doctor: ['core', 'host', 'api', 'cloudflared', 'service', 'cloudflare/origin-cert.ts', 'daemon/replace-mode.ts'],
   cli: ['core', 'api', 'host', 'service', 'daemon/options.ts', 'daemon/main.ts', 'daemon/small-heap.ts', 'daemon/sweep.ts', 'portacode', 'releases', 'doctor', 'import'],
-  sandbox: ['core'],
+  sandbox: ['core', 'host/package-files.ts'],
   measure: ['core', 'api', 'host', 'sandbox'],
   demo: ['core', 'api', 'host', 'measure'],
   bench: ['core', 'api', 'host', 'sandbox', 'measure'],

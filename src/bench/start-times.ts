@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Program } from '../measure/program.js';
 import { toFigure, type Figure } from './figure.js';
 import type { Stage } from './stage.js';
+import { builtFile } from '../host/package-files.js';
 
 const RUNS = 15;
-const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+const COMMAND_LINE = builtFile('cli/main');
 
 /** `status --json` on the command line, beside `node -e 0`. */
 export async function measureStatus(stage: Stage, tell: (text: string) => void): Promise<Figure> {

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../core/clock.js';
 import { ERRORS, SupervisorError, type ErrorCode } from '../core/errors.js';
 import { openRegularToAppend } from '../host/regular-file.js';
 import { toStorageError } from '../host/storage-error.js';
 import { IN_BACKGROUND } from './running-daemon.js';
+import { builtFile } from '../host/package-files.js';
 
 /** From spawn to socket; a daemon that has much to recover serves its socket first. */
 export const START_TIMEOUT_MS = 30_000;
@@ -36,7 +36,7 @@ export async function startDetached(start: BackgroundStart, signal?: AbortSignal
   const { logFile } = start;
   const log = openLog(logFile);
   const begin = statSync(logFile).size;
-  const program = fileURLToPath(new URL('./main.js', import.meta.url));
+  const program = builtFile('cli/main');
   const child = spawn(process.execPath, [program, 'run', ...start.arguments], { detached: true, stdio: ['ignore', log, log], cwd: '/', env: { ...start.environment, [IN_BACKGROUND]: '1' } });
   closeSync(log);
   child.unref();

@@ -7,6 +7,7 @@ import type { Places } from '../host/places.js';
 import { START_TIMEOUT_MS, startDetached, type BackgroundStart, type DaemonReady } from './background-daemon.js';
 import { daemonArguments, placeArguments, withoutPlaces } from './daemon-arguments.js';
 import type { GivenOptions } from './command.js';
+import { builtFile } from '../host/package-files.js';
 
 /** The status of the daemon that serves, or undefined where none does. */
 export async function whoServes(client: SupervisorClient, signal: AbortSignal): Promise<AnswerOf<'status'> | undefined> {
@@ -43,7 +44,7 @@ export async function startInBackground({ identity, places, options, environment
     environment: seen,
   };
   if (isOurself) return await startDetached(start, signal);
-  return (await runAsUser(identity, new URL('./background-daemon.js', import.meta.url), start, { timeoutMs: CHILD_TIMEOUT_MS })) as DaemonReady;
+  return (await runAsUser(identity, builtFile('cli/background-daemon'), start, { timeoutMs: CHILD_TIMEOUT_MS })) as DaemonReady;
 }
 
 /** Nothing of root's: neither HOME nor XDG, only what was meant for the daemon. */

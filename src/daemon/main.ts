@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import type { Server } from 'node:http';
-import { fileURLToPath } from 'node:url';
 import { systemClock, toIso } from '../core/clock.js';
 import { SupervisorError, toSupervisorError } from '../core/errors.js';
 import type { EventData } from '../core/events.js';
@@ -39,6 +38,7 @@ import { recoverAtStart } from './recover.js';
 import { projectStatus } from './status.js';
 import { createStopRequest, stopParts, type StopRequest } from './stop.js';
 import { watchDrift } from './watch-drift.js';
+import { builtFile } from '../host/package-files.js';
 
 /**
  * The daemon: becomes the service user, takes the lock, opens what is on disk, serves the socket, takes over what runs
@@ -73,7 +73,7 @@ function chooseIdentity({ user, baseDir, stateDir }: RunOptions): Identity {
 
 /** Much of this program is loaded when it is needed, by the user whom we have become: better refused now than then. */
 function requireReadable({ name }: Identity): void {
-  const program = fileURLToPath(import.meta.url);
+  const program = builtFile('daemon/main');
   try {
     accessSync(program, constants.R_OK);
   } catch (error) {

@@ -1,8 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { SupervisorError, type ErrorBody, type ErrorCode } from '../core/errors.js';
 import { SYSTEM_PATH } from './child-environment.js';
 import type { Identity } from './identity.js';
+import { builtFile } from './package-files.js';
 
 /** Who to become. */
 export type UserIds = Pick<Identity, 'uid' | 'gid' | 'name' | 'home'>;
@@ -46,9 +47,9 @@ export type AsUserAnswer = { readonly output: unknown } | { readonly error: Erro
  * before, since the user may not be able to read it); as the user themselves it runs here.
  * @throws what the function throws, as SupervisorError
  */
-export async function runAsUser(user: UserIds, module: URL, input: unknown, { timeoutMs }: AsUserOptions): Promise<unknown> {
-  if (process.geteuid === undefined || process.geteuid() === user.uid) return (await loadWork(module.href))(input);
-  const child = fork(fileURLToPath(new URL('./as-user-child.js', import.meta.url)), {
+export async function runAsUser(user: UserIds, module: string, input: unknown, { timeoutMs }: AsUserOptions): Promise<unknown> {
+  if (process.geteuid === undefined || process.geteuid() === user.uid) return (await loadWork(module))(input);
+  const child = fork(builtFile('host/as-user-child'), {
     cwd: '/',
     execArgv: [],
     serialization: 'json',
@@ -57,7 +58,7 @@ export async function runAsUser(user: UserIds, module: URL, input: unknown, { ti
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
   });
-  const request: AsUserRequest = { user, module: module.href, input };
+  const request: AsUserRequest = { user, module, input };
   const answer = await ask(child, request);
   if ('output' in answer) return answer.output;
   throw new SupervisorError(answer.error.code, answer.error.message, { hint: answer.error.hint, problems: answer.error.problems });
@@ -79,7 +80,7 @@ async function ask(child: ChildProcess, request: AsUserRequest): Promise<AsUserA
 export type UserWork = (input: unknown) => unknown;
 
 export async function loadWork(module: string): Promise<UserWork> {
-  const loaded: unknown = await import(module);
+  const loaded: unknown = await import(pathToFileURL(module).href);
   if (typeof loaded === 'object' && loaded !== null && 'default' in loaded && typeof loaded.default === 'function') return loaded.default as UserWork;
   throw new TypeError(`${module} has no function as its default export`);
 }

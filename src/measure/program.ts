@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { builtFile } from '../host/package-files.js';
 
-const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+const COMMAND_LINE = builtFile('cli/main');
 const ERROR_TAIL_CHARACTERS = 4_000;
 
 export type JsonLine = Readonly<Record<string, unknown>>;

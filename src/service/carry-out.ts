@@ -6,6 +6,7 @@ import type { Argv, ProgramResult } from '../host/run-program.js';
 import { requireProgram } from './require-program.js';
 import { applyByKind, describeStep, type ByKind, type Step } from './steps.js';
 import type { UserTask } from './user-work.js';
+import { builtFile } from '../host/package-files.js';
 
 /** How long the child that has become the user may take on top of what its own task may. */
 const CHILD_MARGIN_MS = 10_000;
@@ -82,7 +83,7 @@ export async function runForUser(user: UserIds, argv: Argv, timeoutMs: number): 
 const runtimeDirectory = (user: Pick<UserIds, 'uid'>): string => `/run/user/${user.uid}`;
 
 const doAsUser = async (user: UserIds, task: UserTask, timeoutMs: number): Promise<unknown> =>
-  await runAsUser(user, new URL('./user-work.js', import.meta.url), task, { timeoutMs: timeoutMs + CHILD_MARGIN_MS });
+  await runAsUser(user, builtFile('service/user-work'), task, { timeoutMs: timeoutMs + CHILD_MARGIN_MS });
 
 function judge(step: Step, { exitCode, signal, startError, stderr, timedOut }: ProgramResult): undefined {
   if (exitCode === 0) return undefined;

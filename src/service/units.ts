@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { SupervisorError } from '../core/errors.js';
 import type { UserIds } from '../host/as-user.js';
 import { detectInitSystem, type InitSystem } from '../host/init-system.js';
@@ -9,6 +8,7 @@ import { openrcScript } from './openrc.js';
 import type { Scope } from './service-spec.js';
 import { systemUnit, userUnit } from './systemd.js';
 import { parseMarker, type UnitMarker } from './unit-marker.js';
+import { builtFile } from '../host/package-files.js';
 
 /** Whose unit it is about. */
 export interface UnitOwner {
@@ -22,7 +22,7 @@ export interface InstalledUnit {
 }
 
 /** cron's PATH seldom has Node. */
-const UP = `${process.execPath} ${fileURLToPath(new URL('../cli/main.js', import.meta.url))} up`;
+const UP = `${process.execPath} ${builtFile('cli/main')} up`;
 
 const NO_INIT = `Without one:
   - \`cloudflared-supervisor up\` starts the daemon in the background, and does nothing where it serves already;

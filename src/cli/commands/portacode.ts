@@ -1,5 +1,4 @@
 import { once, setMaxListeners } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../core/clock.js';
 import { ERRORS, SupervisorError, type ErrorCode } from '../../core/errors.js';
 import { findUid } from '../../host/passwd.js';
@@ -14,6 +13,7 @@ import type { CommandContext, RunCommand } from '../command.js';
 import { createContext } from '../context.js';
 import { readRunFlags, toArguments } from '../run-flags.js';
 import { printable } from '../printable.js';
+import { builtFile } from '../../host/package-files.js';
 
 export const run: RunCommand = async (context) => {
   const gone = new AbortController();
@@ -68,7 +68,7 @@ const UP_TIMEOUT_MS = 60_000;
 
 /** `up`, as anybody would call it: through the installed unit where there is one. @throws SupervisorError what it says */
 async function startDaemon({ options, environment }: CommandContext): Promise<void> {
-  const program = fileURLToPath(new URL('../main.js', import.meta.url));
+  const program = builtFile('cli/main');
   const env = Object.fromEntries(Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
   const { exitCode, stdout, stderr, timedOut } = await runProgram([process.execPath, program, 'up', '--json', ...toArguments(readRunFlags(options))], { env, timeoutMs: UP_TIMEOUT_MS });
   if (exitCode === 0) return;

@@ -1,7 +1,6 @@
 import { SupervisorError } from '../../core/errors.js';
 import { childEnvironment, SYSTEM_PATH } from '../../host/child-environment.js';
 import { systemClock } from '../../core/clock.js';
-import { fileURLToPath } from 'node:url';
 import { isAbsolute } from 'node:path';
 import type { Environment } from '../../host/child-environment.js';
 import type { Identity } from '../../host/identity.js';
@@ -14,6 +13,7 @@ import { readRunFlags } from '../run-flags.js';
 import { startInBackground, whoServes } from '../start-daemon.js';
 import { waitForEnd } from '../wait-for-end.js';
 import { readRunOptions } from '../../daemon/options.js';
+import { builtFile } from '../../host/package-files.js';
 
 const POLL_MS = 100;
 
@@ -40,7 +40,7 @@ export async function readSpec(context: CommandContext): Promise<ServiceSpec> {
   return {
     user: identity,
     node: process.execPath,
-    program: fileURLToPath(new URL('../main.js', import.meta.url)),
+    program: builtFile('cli/main'),
     runArguments: [...where, ...given],
     placeArguments: [...where, ...(gracePeriod === undefined ? [] : ['--grace-period', `${gracePeriod}ms`])],
     baseDir: places.baseDir,

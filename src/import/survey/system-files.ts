@@ -8,6 +8,7 @@ import type { Authority } from '../findings.js';
 import { isForbidden, LARGEST_BYTES, readBounded, type BoundedReading } from './bounded-file.js';
 import type { FileReading, SurveyFiles } from './ports.js';
 import type { UserQuestion } from './read-as-user.js';
+import { builtFile } from '../../host/package-files.js';
 
 export interface SystemFilesOptions {
   /** `/`; a prepared tree in tests. */
@@ -43,7 +44,7 @@ export function createSystemFiles({ root, user, env }: SystemFilesOptions): Surv
   };
 
   const isForOthers = isRoot && user.uid !== 0;
-  const askUser = async (question: UserQuestion): Promise<unknown> => await runAsUser(user, new URL('./read-as-user.js', import.meta.url), question, { timeoutMs: READ_TIMEOUT_MS });
+  const askUser = async (question: UserQuestion): Promise<unknown> => await runAsUser(user, builtFile('import/survey/read-as-user'), question, { timeoutMs: READ_TIMEOUT_MS });
 
   const readAs: Readonly<Record<Authority, (path: string) => Promise<BoundedReading | SupervisorError>>> = {
     root: readAsRoot,

@@ -1,7 +1,8 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
-import { fileURLToPath } from 'node:url';
+
+import { builtFile } from '../../host/package-files.js';
 
 const quote = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
@@ -11,10 +12,9 @@ const quote = (text: string): string => `'${text.replaceAll("'", String.raw`'\''
  * `faults.json` beside it scripts trouble (faults.ts), also beside a copy of it elsewhere.
  */
 export async function writeStandIn(directory: string): Promise<string> {
-  const program = fileURLToPath(new URL('main.js', import.meta.url)).replace(/\/src\/(sandbox\/stand-in\/)/u, '/dist/$1');
   const path = join(directory, 'cloudflared');
   await mkdir(directory, { recursive: true });
-  await writeFile(path, `#!/bin/sh\nexec ${quote(execPath)} ${quote(program)} "--stand-in=$0" "$@"\n`, { mode: 0o755 });
+  await writeFile(path, `#!/bin/sh\nexec ${quote(execPath)} ${quote(builtFile('sandbox/stand-in/main'))} "--stand-in=$0" "$@"\n`, { mode: 0o755 });
   // The mode above is subject to the umask, and an existing file keeps its own.
   await chmod(path, 0o755);
   return path;

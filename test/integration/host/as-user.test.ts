@@ -2,21 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { beforeAll, describe, expect, test } from 'vitest';
-import type * as asUser from '../../../src/host/as-user.js';
+import { describe, expect, test } from 'vitest';
+import { runAsUser } from '../../../src/host/as-user.js';
 import { resolveIdentity } from '../../../src/host/identity.js';
 import { tempDirectory } from '../../fixtures/temp-directory.js';
 
-const WORK = pathToFileURL(join(import.meta.dirname, '../../fixtures/host/file-work.mjs'));
+const WORK = join(import.meta.dirname, '../../fixtures/host/file-work.mjs');
 const isRoot = process.geteuid?.() === 0;
 const self = resolveIdentity({ env: {} });
-
-/** As it is built: the child is a program beside it. */
-let runAsUser: typeof asUser.runAsUser;
-beforeAll(async () => {
-  ({ runAsUser } = (await import(pathToFileURL(join(import.meta.dirname, '../../../dist/host/as-user.js')).href)) as typeof asUser);
-});
 
 test('as the user themselves the work is done here', async () => {
   expect(await runAsUser(self, WORK, {}, { timeoutMs: 10_000 })).toMatchObject({ uid: userInfo().uid, cwd: process.cwd() });
@@ -57,6 +50,6 @@ describe.skipIf(!isRoot)('as root for somebody else (needs root)', () => {
   });
 
   test('a module that is no work is said', async () => {
-    await expect(runAsUser(nobody, new URL('file:///nonexistent.mjs'), {}, { timeoutMs: 10_000 })).rejects.toMatchObject({ code: 'INTERNAL_FAULT' });
+    await expect(runAsUser(nobody, '/nonexistent.mjs', {}, { timeoutMs: 10_000 })).rejects.toMatchObject({ code: 'INTERNAL_FAULT' });
   });
 });

@@ -7,7 +7,7 @@ import { makeScratchDirectory } from '../../../src/sandbox/scratch-directory.js'
 import { signalPid } from '../../fixtures/signal-pid.js';
 import { tempDirectory } from '../../fixtures/temp-directory.js';
 
-const MODULE = new URL('../../../dist/sandbox/scratch-directory.js', import.meta.url).href;
+const MODULE = new URL('../../../dist/modules/sandbox/scratch-directory.js', import.meta.url).href;
 
 test.skipIf(process.platform !== 'linux')('what a killed sandbox left goes with the next start, and nothing else does', async () => {
   const root = tempDirectory();

@@ -119,7 +119,7 @@ describe('scripted faults', () => {
     script({ run: { loseReadinessAfterMs: 200, retryScale: 0.01 } });
     const { metrics, child, ended, tunnelId } = run();
     await registered(tunnelId);
-    expect(await readyStatus(await metrics())).toBe(200);
+    await expect.poll(async () => readyStatus(await metrics())).toBe(200);
     await expect.poll(async () => readyStatus(await metrics())).toBe(503);
     await sandbox.edge.waitUntil((connections) => !connections.some((connection) => connection.tunnelId === tunnelId));
     child.kill('SIGTERM');
