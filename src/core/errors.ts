@@ -51,6 +51,7 @@ export const ERRORS = {
   LOCK_HELD: conflict('Another supervisor holds this base directory.', 'Use that one, or stop it first; the message says who it is.'),
   REQUEST_TIMED_OUT: failed('The client was too slow to send its request.', 'Send the request at once.', 408),
   INTERRUPTED: { meaning: 'The operation was cancelled.', hint: 'Start it again when you want it.', exit: 130, http: 409 },
+  PROGRAM_REPLACED: failed('A part of this program is not there any more: the package was upgraded or removed while it ran.', 'Run `cloudflared-supervisor up --restart`: the installed version takes over.', 503),
   INTERNAL_FAULT: failed('Something failed that this program does not know.', 'Look into the log (`logs`), and report it.'),
 
   // Files
@@ -208,9 +209,13 @@ export class SupervisorError extends Error {
   }
 }
 
-/** Any thrown thing as one of ours; what we do not know becomes INTERNAL_FAULT with its message. */
+/**
+ * Any thrown thing as one of ours; what we do not know becomes INTERNAL_FAULT with its message. Parts are loaded when
+ * they are needed, so one that is not there was there when the program started.
+ */
 export function toSupervisorError(thrown: unknown): SupervisorError {
   if (thrown instanceof SupervisorError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new SupervisorError('INTERNAL_FAULT', message, { cause: thrown });
+  const isPartMissing = thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_MODULE_NOT_FOUND';
+  return new SupervisorError(isPartMissing ? 'PROGRAM_REPLACED' : 'INTERNAL_FAULT', message, { cause: thrown });
 }

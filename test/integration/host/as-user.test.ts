@@ -49,7 +49,7 @@ describe.skipIf(!isRoot)('as root for somebody else (needs root)', () => {
     await expect(runAsUser(nobody, WORK, { fail: 'hang' }, { timeoutMs: 1_000 })).rejects.toThrow(/SIGKILL/);
   });
 
-  test('a module that is no work is said', async () => {
-    await expect(runAsUser(nobody, '/nonexistent.mjs', {}, { timeoutMs: 10_000 })).rejects.toMatchObject({ code: 'INTERNAL_FAULT' });
+  test('a module that is not there is said', async () => {
+    await expect(runAsUser(nobody, '/nonexistent.mjs', {}, { timeoutMs: 10_000 })).rejects.toMatchObject({ code: 'PROGRAM_REPLACED', message: expect.stringContaining('/nonexistent.mjs') as string });
   });
 });
