@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemClock } from '../core/clock.js';
 import { ERRORS, SupervisorError, type ErrorCode } from '../core/errors.js';
+import { makeDirectories } from '../host/make-directories.js';
+import { builtFile } from '../host/package-files.js';
 import { openRegularToAppend } from '../host/regular-file.js';
 import { toStorageError } from '../host/storage-error.js';
 import { IN_BACKGROUND } from './running-daemon.js';
-import { builtFile } from '../host/package-files.js';
 
 /** From spawn to socket; a daemon that has much to recover serves its socket first. */
 export const START_TIMEOUT_MS = 30_000;
@@ -56,7 +57,7 @@ export async function startDetached(start: BackgroundStart, signal?: AbortSignal
 
 function openLog(logFile: string): number {
   try {
-    mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
+    makeDirectories(dirname(logFile), 0o700);
     return openRegularToAppend(logFile);
   } catch (error) {
     throw toStorageError(error, logFile, 'open');

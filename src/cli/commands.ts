@@ -183,7 +183,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '[command...]',
     summary: 'run an offline Cloudflare on loopback, to try everything without an account',
     options: [
-      { flags: '--zone <domain...>', describe: 'the zones of its account (example.com)' },
+      { flags: '--zone <domain>', describe: 'a zone of its account (example.com); repeatable', repeatable: true },
       { flags: '--port <port>', describe: 'of its API and pages (any free one)' },
       { flags: '--visitors-port <port>', describe: 'where visitors are served (any free one)' },
       { flags: '--stand-in', describe: 'run the stand-in, though there is a real cloudflared' },

@@ -51,12 +51,13 @@ export interface CloudflareDnsRecords {
 }
 
 export function createDnsRecords({ ledger, openZone, emit, clock, random = Math.random, budget }: DnsRecordsOptions): CloudflareDnsRecords {
-  const context: RecordContext = { ledger, openZone, emit, clock, random, readOnly: createReadOnlyClients(clock), reported: new Map() };
+  const context: RecordContext = { ledger, openZone, emit, clock, random, readOnly: createReadOnlyClients(), reported: new Map() };
   // Two changes of one record at once would each find the other's half.
   const exclusively = createMutex();
 
   return {
     async plan(wanted) {
+      context.readOnly.forgetAll();
       const names = namesToObserve(wanted, ledger.list());
       const observed = names.length === 0 ? new Map<string, never>() : await observe(context, wanted.zoneId, names);
       return planDns(wanted, ledger.list(), observed);

@@ -1,24 +1,23 @@
-import type { Clock } from '../core/clock.js';
 import type { CloudflareClient } from './client.js';
 
-/** So long one refused edit stands for the next: Cloudflare refuses by mistake too, and rights of a token change. */
-export const READ_ONLY_MS = 120_000;
-
-/** Clients whose token was refused an edit a moment ago: no request is spent on asking again at once. */
+/**
+ * Clients whose token was refused an edit: among the thousand names of one change no request is spent on asking again.
+ * The next change and the next check of drift ask anew: Cloudflare refuses by mistake too, rights of a token change, and
+ * what is owed is tried then, as was promised.
+ */
 export interface ReadOnlyClients {
   has(client: CloudflareClient): boolean;
   add(client: CloudflareClient): void;
-  /** A check of drift asks anew: what is owed is tried then, as was promised. */
   forgetAll(): void;
 }
 
-export function createReadOnlyClients({ monotonic }: Pick<Clock, 'monotonic'>): ReadOnlyClients {
-  let refusedAt = new WeakMap<CloudflareClient, number>();
+export function createReadOnlyClients(): ReadOnlyClients {
+  let refused = new WeakSet<CloudflareClient>();
   return {
-    has: (client) => monotonic() - (refusedAt.get(client) ?? Number.NEGATIVE_INFINITY) < READ_ONLY_MS,
-    add: (client) => void refusedAt.set(client, monotonic()),
+    has: (client) => refused.has(client),
+    add: (client) => void refused.add(client),
     forgetAll: () => {
-      refusedAt = new WeakMap();
+      refused = new WeakSet();
     },
   };
 }

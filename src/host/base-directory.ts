@@ -1,9 +1,10 @@
-import { chmod, mkdir, stat } from 'node:fs/promises';
+import { chmod, stat } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { SupervisorError } from '../core/errors.js';
 import { syncDirectory, toStorageError } from './atomic-file.js';
 import { baseDirectories, type BasePaths } from './base-paths.js';
 import type { Identity } from './identity.js';
+import { makeDirectories } from './make-directories.js';
 
 const PRIVATE = 0o700;
 
@@ -32,7 +33,7 @@ export async function createPrivateDirectory(directory: string, identity: Pick<I
 
 async function make(directory: string): Promise<Stats> {
   try {
-    await mkdir(directory, { recursive: true, mode: PRIVATE });
+    makeDirectories(directory, PRIVATE);
     return await stat(directory);
   } catch (error) {
     // EEXIST: a file is in the way; said by the caller, who sees what it is.

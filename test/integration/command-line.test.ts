@@ -79,6 +79,16 @@ describe('without a daemon', () => {
     for (const words of [['--port', '99999'], ['--zone', 'bad zone'], ['--cloudflared', '/nowhere/cloudflared'], ['--stand-in', '/nowhere/program']])
       expect(await say(place, ['sandbox', ...words]), words.join(' ')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^error .+ \(OPTION_INVALID\)\n {2}.+\n$/) as string });
   });
+
+  test('the sandbox takes what follows its zones for the command', async () => {
+    const directory = tempDirectory();
+    const place = { directory, baseDir: join(directory, 'base') };
+    expect(await say(place, ['sandbox', '--zone', 'one.example', '--zone', 'two.example', 'echo', 'inside'])).toEqual({ code: 0, stdout: 'inside\n', stderr: '' });
+  });
+
+  test.skipIf(process.platform !== 'linux')('a base directory that can never be made is said', async () => {
+    expect(await say({ directory: tempDirectory(), baseDir: '/proc/nowhere/base' }, ['up'])).toMatchObject({ code: 1, stderr: expect.stringContaining('STORAGE_FAILED') as string });
+  });
 });
 
 describe('with a daemon', () => {

@@ -1,4 +1,4 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { toIso, type Clock } from '../../core/clock.js';
 import { SupervisorError } from '../../core/errors.js';
@@ -6,6 +6,7 @@ import type { Emit } from '../../core/events.js';
 import type { Revision } from '../../core/revision.js';
 import type { ForwardingRule } from '../../core/rule.js';
 import { removeDurably } from '../../host/atomic-file.js';
+import { makeDirectories } from '../../host/make-directories.js';
 import type { Copy, CopyHashes } from '../../state/copy-hashes.js';
 import { setAside } from '../../state/set-aside.js';
 import { isObject, type JsonObject } from '../json.js';
@@ -103,10 +104,8 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
     return [{ path, content, mode: MODE }, { path: goodCopyOf(path), content, mode: MODE }];
   };
 
-  const makeDirectory = async (): Promise<void> => {
-    // One that is there keeps its mode: it is Portacode's.
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  };
+  // One that is there keeps its mode: it is Portacode's.
+  const makeDirectory = (): void => makeDirectories(stateDir, 0o700);
 
   const mend = async (path: string): Promise<void> => {
     const reading = await readStateFile(path);
@@ -126,7 +125,7 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
     isShared: true,
     staysWithoutTunnel: true,
     render: async (revision) => {
-      await makeDirectory();
+      makeDirectory();
       const standing = await readStanding(forwardingPath);
       const next = renderForwardingFile(revision, standing, await readDropped(standing));
       await keepEditedRules(standing, next);
@@ -141,7 +140,7 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
     isShared: true,
     staysWithoutTunnel: false,
     render: async () => {
-      await makeDirectory();
+      makeDirectory();
       const [known, standing] = [await facts(), await readStanding(tunnelPath)];
       await keepEditedTunnel(standing, known);
       const value = renderTunnelFile(known, standing, clock.now());
@@ -169,7 +168,7 @@ export function createStateFiles(options: StateFilesOptions): StateFiles {
     }
     if (isDeepStrictEqual(value, standing)) return;
     await keepEditedTunnel(standing, known);
-    await makeDirectory();
+    makeDirectory();
     await hashes.write(toCopies(tunnelPath, value), options.currentRevision());
   };
 
