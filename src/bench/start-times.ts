@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { builtFile } from '../host/package-files.js';
 import { Program } from '../measure/program.js';
 import { toFigure, type Figure } from './figure.js';
 import type { Stage } from './stage.js';
-import { builtFile } from '../host/package-files.js';
 
 const RUNS = 15;
 const COMMAND_LINE = builtFile('cli/main');

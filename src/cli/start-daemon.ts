@@ -3,11 +3,11 @@ import { SupervisorError } from '../core/errors.js';
 import { runAsUser } from '../host/as-user.js';
 import { childEnvironment, type Environment } from '../host/child-environment.js';
 import type { Identity } from '../host/identity.js';
+import { builtFile } from '../host/package-files.js';
 import type { Places } from '../host/places.js';
 import { START_TIMEOUT_MS, startDetached, type BackgroundStart, type DaemonReady } from './background-daemon.js';
 import { daemonArguments, placeArguments, withoutPlaces } from './daemon-arguments.js';
 import type { GivenOptions } from './command.js';
-import { builtFile } from '../host/package-files.js';
 
 /** The status of the daemon that serves, or undefined where none does. */
 export async function whoServes(client: SupervisorClient, signal: AbortSignal): Promise<AnswerOf<'status'> | undefined> {

@@ -14,6 +14,7 @@ import { resolveIdentity, worksForRoot, type Identity } from '../host/identity.j
 import { acquireLock } from '../host/lock.js';
 import { createLogger } from '../host/logging.js';
 import { keepOwnXdg } from '../host/own-xdg.js';
+import { builtFile } from '../host/package-files.js';
 import { packageVersion } from '../host/package-version.js';
 import { decidePlaces, recordPlaces, type Places } from '../host/places.js';
 import { createRedactor } from '../host/redact.js';
@@ -38,7 +39,6 @@ import { recoverAtStart } from './recover.js';
 import { projectStatus } from './status.js';
 import { createStopRequest, stopParts, type StopRequest } from './stop.js';
 import { watchDrift } from './watch-drift.js';
-import { builtFile } from '../host/package-files.js';
 
 /**
  * The daemon: becomes the service user, takes the lock, opens what is on disk, serves the socket, takes over what runs

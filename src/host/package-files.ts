@@ -11,7 +11,6 @@ export const BUILT = [
   'cli/background-daemon',
   'cli/main',
   'daemon/main',
-  'daemon/options',
   'demo/main',
   'host/as-user-child',
   'import/survey/read-as-user',

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { SupervisorError, toSupervisorError } from '../core/errors.js';
 import { runAsUser, type UserIds } from '../host/as-user.js';
+import { builtFile } from '../host/package-files.js';
 import { runPrivileged } from '../host/privileged.js';
 import type { Argv, ProgramResult } from '../host/run-program.js';
 import { requireProgram } from './require-program.js';
 import { applyByKind, describeStep, type ByKind, type Step } from './steps.js';
 import type { UserTask } from './user-work.js';
-import { builtFile } from '../host/package-files.js';
 
 /** How long the child that has become the user may take on top of what its own task may. */
 const CHILD_MARGIN_MS = 10_000;

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { SupervisorError } from '../core/errors.js';
 import type { UserIds } from '../host/as-user.js';
 import { detectInitSystem, type InitSystem } from '../host/init-system.js';
+import { builtFile } from '../host/package-files.js';
 import { errnoOf, toStorageError } from '../host/storage-error.js';
 import type { InitDriver } from './driver.js';
 import { openrcScript } from './openrc.js';
 import type { Scope } from './service-spec.js';
 import { systemUnit, userUnit } from './systemd.js';
 import { parseMarker, type UnitMarker } from './unit-marker.js';
-import { builtFile } from '../host/package-files.js';
 
 /** Whose unit it is about. */
 export interface UnitOwner {

@@ -1,6 +1,7 @@
 import { once, setMaxListeners } from 'node:events';
 import { systemClock } from '../../core/clock.js';
 import { ERRORS, SupervisorError, type ErrorCode } from '../../core/errors.js';
+import { builtFile } from '../../host/package-files.js';
 import { findUid } from '../../host/passwd.js';
 import type { Places } from '../../host/places.js';
 import { runProgram } from '../../host/run-program.js';
@@ -13,7 +14,6 @@ import type { CommandContext, RunCommand } from '../command.js';
 import { createContext } from '../context.js';
 import { readRunFlags, toArguments } from '../run-flags.js';
 import { printable } from '../printable.js';
-import { builtFile } from '../../host/package-files.js';
 
 export const run: RunCommand = async (context) => {
   const gone = new AbortController();

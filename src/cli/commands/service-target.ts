@@ -4,6 +4,7 @@ import { systemClock } from '../../core/clock.js';
 import { isAbsolute } from 'node:path';
 import type { Environment } from '../../host/child-environment.js';
 import type { Identity } from '../../host/identity.js';
+import { builtFile } from '../../host/package-files.js';
 import type { DaemonPort, Serving } from '../../service/ports.js';
 import { DEFAULT_GRACE_PERIOD_MS, type Scope, type ServiceSpec } from '../../service/service-spec.js';
 import type { UnitOwner } from '../../service/units.js';
@@ -13,7 +14,6 @@ import { readRunFlags } from '../run-flags.js';
 import { startInBackground, whoServes } from '../start-daemon.js';
 import { waitForEnd } from '../wait-for-end.js';
 import { readRunOptions } from '../../daemon/options.js';
-import { builtFile } from '../../host/package-files.js';
 
 const POLL_MS = 100;
 

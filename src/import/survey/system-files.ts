@@ -2,13 +2,13 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { toSupervisorError, type SupervisorError } from '../../core/errors.js';
 import { runAsUser, type UserIds } from '../../host/as-user.js';
+import { builtFile } from '../../host/package-files.js';
 import { runPrivileged } from '../../host/privileged.js';
 import { findSystemProgram } from '../../host/system-program.js';
 import type { Authority } from '../findings.js';
 import { isForbidden, LARGEST_BYTES, readBounded, type BoundedReading } from './bounded-file.js';
 import type { FileReading, SurveyFiles } from './ports.js';
 import type { UserQuestion } from './read-as-user.js';
-import { builtFile } from '../../host/package-files.js';
 
 export interface SystemFilesOptions {
   /** `/`; a prepared tree in tests. */
